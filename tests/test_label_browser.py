@@ -402,6 +402,30 @@ def test_a_label_that_another_window_has_added_meanwhile_is_given_and_what_went_
     expect(page.locator("#trouble")).to_be_hidden()
 
 
+def test_the_last_answer_can_be_taken_back_and_who_corrects_what_several_have_said_has_the_last_word(opened, page):
+    project = opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"], overlap=2)
+    for number in range(2):
+        project.answer(number, ["a"], "ben")
+    page.reload()
+    page.click("#who button")
+    next_after(page, lambda: page.keyboard.press("1"))
+    last = current(page)
+    page.keyboard.press("1")
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    page.click("#undo-last")
+    assert current(page) == last
+    page.keyboard.press("1")
+    page.click("#managing summary")
+    page.select_option("#old-label", "a")
+    page.click("#split")
+    current(page)
+    first = int(page.get_attribute("#text", "data-id"))
+    next_after(page, lambda: page.keyboard.press("2"))
+    expect(page.locator("#done")).to_have_text("2 of 2 labelled")
+    assert project.outcomes()[first] == ("b",)
+    assert project.disagreements() == []
+
+
 def test_what_was_skipped_can_be_labelled_later_and_an_answer_taken_back_keeps_its_note(opened, page):
     project = opened(["one", "two"], ["a", "b"])
     first, press = current(page), page.keyboard.press
@@ -421,5 +445,12 @@ def test_what_was_skipped_can_be_labelled_later_and_an_answer_taken_back_keeps_i
         next_after(page, lambda: press("s"))
     expect(page.locator("#said")).to_have_text("labelled: not sure (odd)")
     press("1")
+    expect(page.locator("#done")).to_have_text("1 of 2 labelled · 1 skipped")
+    if page.locator("#text").get_attribute("data-id"):
+        press("s")
+    expect(page.locator("#empty-words")).to_have_text("All 2 are looked through.")
+    press("u")  # also where no text is left
+    assert current(page) == first
+    press("2")
     expect(page.locator("#done")).to_have_text("1 of 2 labelled · 1 skipped")
     assert project.set_aside() == [number for number in range(2) if project.text(number) == second]

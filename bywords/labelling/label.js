@@ -85,12 +85,13 @@ function answer(kind, labels = []) {
   for (const [id, label] of both) { // of two duplicates both get what is said
     const given = kind !== "keep" ? {kind, labels} : label === LEFT_OUT ? {kind: "leave out", labels: []} : {kind: "label", labels: [label]};
     if (review) review.now.set(id, given.kind === "label" ? given.labels[0] : LEFT_OUT);
-    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
+    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && (review.settles || isOfOthers(item))), item});
   }
   keep();
   hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
   show(); inLine(send); inLine(fill);
 }
+const isOfOthers = item => (item.said || []).some(one => one.annotator !== person && one.annotator !== "(file)"); // what corrects them is the last word
 function labelled(item) { // a text of an audit, and its duplicate, with their labels now
   const both = [[item.id, item.answer ?? item.label], [item.other, item.other_answer ?? item.other_label]];
   return (item.other == null ? both.slice(0, 1) : both).map(([id, label]) => [id, review && review.now.has(id) ? review.now.get(id) : label]);
@@ -166,7 +167,7 @@ function show() {
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
     $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : `No text is left here: all are labelled, skipped, or before others. ${state.status.n_skipped + state.status.n_unsure ? "Those skipped are below Review. " : ""}End the command where it runs, with Ctrl-C: it says how to train.`;
-    $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
+    $("again").hidden = waits || Boolean(review); $("undo-last").hidden = waits; $("text").dataset.id = "";
     return;
   }
   if (review) $("review-name").textContent = `${review.name}: ${review.texts.indexOf(item.entry) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
@@ -378,7 +379,7 @@ $("leave-review").onclick = () => inLine(async () => { await send(); held = revi
 
 // Keys and buttons
 function noteOpen(is) { $("noted").hidden = !is; $("take-note").setAttribute("aria-expanded", is); }
-$("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = undo;
+$("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = $("undo-last").onclick = undo;
 $("confirm").onclick = () => answer("keep"); $("leave-out").onclick = () => answer("leave out"); $("submit").onclick = enter; $("none").onclick = () => answer("label", []);
 $("take-note").onclick = () => { noteOpen($("noted").hidden); if (!$("noted").hidden) $("note").focus(); };
 $("again").onclick = () => { isOver = false; show(); inLine(fill); };
@@ -396,8 +397,9 @@ $("keys").checked = localStorage.getItem("bywords keys") !== "off";
 $("keys").onchange = () => localStorage.setItem("bywords keys", $("keys").checked ? "on" : "off");
 addEventListener("keydown", event => {
   const at = event.target;
-  if (!$("keys").checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || $("answer").hidden) return;
+  if (!$("keys").checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || !state) return;
   if (at.closest("input:not([type=checkbox]), select, textarea")) return;
+  if ($("answer").hidden && (event.key.toLowerCase() !== "u" || $("empty").hidden || $("undo-last").hidden)) return;
   const row = state.labels.find(row => row.key === event.key);
   const does = row ? () => give(row.name) : {
     Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: $("unsure").hidden ? null : () => answer("unsure"), u: undo,

@@ -261,6 +261,16 @@ def test_what_makes_no_project_is_one_clear_line(bywords, tmp_path, project, ser
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("more", "says"), [([], True), (["--label", "topic"], False)])
+def test_which_column_has_the_texts_is_said_and_that_labels_were_not_taken_over(bywords, tmp_path, served, more, says):
+    (tmp_path / "in.csv").write_text("id,body,topic\n1,one,a\n2,two,b\n")
+    code, out, err = bywords("label", "in.csv", *more, "--no-browser", "--port", "0")
+    assert code == 0
+    assert f"text: body{'' if says else ' · label: topic'} · not read: id{', topic' if says else ''}\n" in err
+    assert ("delete in.bywords and say --label topic." in err) is says
+    assert out.startswith(f"{0 if says else 2} of 2 texts are labelled")
+
+
 def test_a_port_that_is_taken_is_left_for_another_unless_it_was_asked_for(
     bywords, tmp_path, project, served, monkeypatch
 ):

@@ -16,10 +16,10 @@ import typer
 from bywords.cli import options
 from bywords.cli.hold import hold
 from bywords.cli.listening import is_local, listening
-from bywords.cli.screen import say, tell_aside, tell_read
+from bywords.cli.screen import columns_line, say, tell_aside, tell_read
 from bywords.errors import SettingError
 from bywords.io.formats import SQLITE_START
-from bywords.terminal import command
+from bywords.terminal import command, shell_words
 
 if TYPE_CHECKING:
     from bywords.labelling.project import Project
@@ -147,6 +147,7 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
     project = Project.create(out, files, **given)
+    _tell_columns(project, given["label"])
     _tell_matched(project.matched)
     if n_blank := project.n_blank():
         tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
@@ -215,6 +216,23 @@ def _tell_contrary(n_texts: int) -> None:
     """Say of how many texts a file says several things."""
     if n_texts:
         tell_aside(f"{n_texts:,} texts are there several times, with different labels of one person: the last counts.")
+
+
+def _tell_columns(project: Project, label: str | None) -> None:
+    """Say which column has the texts, where a file has several, and that one of labels was not taken over."""
+    from bywords.data.columns import Columns
+    from bywords.io.columns import LABEL_NAMES
+
+    record = project.record
+    if record.columns:
+        tell_aside(columns_line(Columns(text=record.text_columns, label=(label,) if label else ()), record.columns))
+    names = [name.removeprefix("given_") for name in record.columns]
+    likely = next((name for name in names if name.casefold() in LABEL_NAMES), None)
+    if likely is not None and label is None:
+        tell_aside(
+            f"The labels that the column {likely!r} may have are not taken over. To start with them, delete "
+            f"{project.path} and say --label {shell_words([likely])}."
+        )
 
 
 def _tell_matched(matched: dict[str, str]) -> None:

@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from pages import HOSTILE, answering, chromium, needs_chromium
 from playwright.sync_api import expect
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.estimates import Accuracy, Estimate, Forecast
-from bywords.labelling.project import Project
+from bywords.labelling.project import Project, Queue
 from bywords.labelling.review import review_items, write_corrections
 
 pytestmark = needs_chromium
@@ -261,6 +262,14 @@ def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, p
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.label"))
     assert reached == ["a", "b", "finding", "skip", "unsure", "take-note", "undo"]
     assert page.get_attribute("#text", "aria-live") == "polite"
+
+
+def test_a_label_that_is_read_from_the_right_does_not_turn_numbers_and_signs_beside_it_round(opened, page):
+    project = opened(["one", "two"], ["שלום 7", "b"])
+    project.queue = Queue(np.zeros(0, dtype=np.int64), lambda text: ([("שלום 7", 0.4), ("b", 0.2)], []))
+    page.reload()
+    current(page)
+    expect(page.locator("#suggestion")).to_have_text("Suggested: \u2068שלום 7\u2069 40 %. Enter takes it.")
 
 
 def test_disagreements_are_settled_one_after_the_other(opened, page):

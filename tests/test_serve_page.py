@@ -107,6 +107,13 @@ def test_a_file_in_another_encoding_is_labelled_as_it_is_chosen_to_be_read(page,
     assert "моторы moon" in saved.value.path().read_text(encoding="utf-8")
 
 
+def test_how_many_rows_are_unlike_the_training_is_said(page, tmp_path):
+    (tmp_path / "new.csv").write_text("text\nzxqv qwrt\nthe moon and a rocket\n")
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+    page.get_by_role("button", name="Label the file").click()
+    expect(page.locator("#said")).to_contain_text("1 is unlike the texts of the training (out_of_distribution)")
+
+
 def test_what_the_server_takes_is_shown(page):
     page.get_by_role("link", name="What the server takes").click()
     expect(page.get_by_role("rowheader", name="min_confidence")).to_be_visible(timeout=20_000)
@@ -115,7 +122,7 @@ def test_what_the_server_takes_is_shown(page):
 
 def test_labels_that_could_not_be_told_apart_in_a_csv_are_not_written_into_one(browser, bywords, tmp_path):
     corpus = small_corpus()
-    sets = [("a|b",) if code else ("c", "d") for code in corpus.labels]
+    sets = [("a|b", "מרחב") if code else ("c", "d") for code in corpus.labels]
     classifier = fit_classifier(SYSTEMS["tfidf-nb"], list(corpus.texts), sets)
     save_classifier(classifier, tmp_path / "m")
     (tmp_path / "new.csv").write_text("text\nthe moon\n")
@@ -126,7 +133,7 @@ def test_labels_that_could_not_be_told_apart_in_a_csv_are_not_written_into_one(b
         contextlib.closing(browser.new_page()) as page,
     ):
         page.goto(url)
-        expect(page.locator("#about")).to_contain_text("3 labels")
+        expect(page.locator("#about")).to_contain_text("4 labels: a|b, c, d, \u2068מרחב\u2069.")  # of itself
         page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
         page.get_by_role("button", name="Label the file").click()
         expect(page.locator("#said")).to_contain_text(said)

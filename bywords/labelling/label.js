@@ -177,7 +177,7 @@ function show() {
   $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : labelled(item).map(([, label], n) => part(label, n ? item.other_text : item.text))));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
   scrollTo(0, 0);
-  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${named(labelled(item)[0][1])}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${turned(named(labelled(item)[0][1]))}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.map(turned).join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
   if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
@@ -200,10 +200,11 @@ function coloured(text, words) {
   }
   return [...parts, signs.slice(at).join("")];
 }
+const turned = name => /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name; // read from the right: it turns nothing beside it round
 const percent = share => share > .995 && share < 1 ? "> 99 %" : share < .005 && share > 0 ? "< 1 %" : `${Math.round(100 * share)} %`;
 const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
 function suggest(item) {
-  const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
+  const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${turned(name)} ${percent(chances.get(name))}`).join(", ");
   $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
     : item.is_test ? "To test on, so without a suggestion: by such texts the accuracy is measured."
     : item.why === "again" ? "Somebody else has labelled this one too." : "";
@@ -239,14 +240,14 @@ function labels() {
     return button;
   });
   if (wanted && !rows.some(row => row.name.toLocaleLowerCase() === wanted.toLocaleLowerCase())) {
-    all.push(extra("adding", `New label “${wanted}”`, () => inLine(() => add(wanted, true))));
+    all.push(extra("adding", `New label “${turned(wanted)}”`, () => inLine(() => add(wanted, true))));
   } else if (!isFinding()) {
     const button = extra("finding", "New label", find), sign = document.createElement("kbd");
     sign.textContent = "/"; button.prepend(sign); button.setAttribute("aria-keyshortcuts", "/"); all.push(button);
   }
   $("labels").replaceChildren(...all);
   const n = rows.length;
-  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits: Enter leads to the new one, and once more adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
+  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${turned(rows[0].name)}.` : "No label fits: Enter leads to the new one, and once more adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
   $("submit").hidden = $("none").hidden = !state.several;
   $("confirm").hidden = $("leave-out").hidden = !item.label; $("unsure").hidden = Boolean(item.label);
   if (had && buttons.has(had)) buttons.get(had).focus();
@@ -344,13 +345,13 @@ $("add").onsubmit = event => {
   inLine(() => add(name, false).then(() => { $("new-label").value = ""; }).catch(error => { $("changed").textContent = error.message; }));
 };
 $("change").onsubmit = event => event.preventDefault();
-$("rename").onclick = () => { const old = $("old-label").value, to = $("new-name").value.trim(); if (to) change({rename: old, to}, `${old} is called ${to} now.`); };
+$("rename").onclick = () => { const old = $("old-label").value, to = $("new-name").value.trim(); if (to) change({rename: old, to}, `${turned(old)} is called ${turned(to)} now.`); };
 $("merge").onclick = () => {
   const old = $("old-label").value, into = $("into").value;
   if (old === into) { $("changed").textContent = "Choose two different labels."; return; }
-  if (confirm(`All texts of “${old}” will be “${into}”. This cannot be undone.`)) change({merge: [old], into}, `${old} is ${into} now.`);
+  if (confirm(`All texts of “${turned(old)}” will be “${turned(into)}”. This cannot be undone.`)) change({merge: [old], into}, `${turned(old)} is ${turned(into)} now.`);
 };
-$("split").onclick = () => look({of: "label", label: $("old-label").value}, `Texts of ${$("old-label").value}`);
+$("split").onclick = () => look({of: "label", label: $("old-label").value}, `Texts of ${turned($("old-label").value)}`);
 
 // Review
 function reviews() {

@@ -62,6 +62,13 @@ def test_a_text_is_labelled_by_keys_and_its_words_are_coloured(page):
     assert page.locator("#shown").inner_text().startswith("the moon and a rocket <b><script>alert")
 
 
+def test_why_an_answer_is_not_to_be_trusted_is_said_as_it_is(page):
+    for text, why in (("zxqv qwrt moon", "33 % of its words are known, fewer than of nearly all"), ("zxqv", "no word of")):
+        page.get_by_label("Text", exact=True).fill(text)
+        page.get_by_role("button", name="Label it").click()
+        expect(page.locator("#answer")).to_contain_text(f"Do not trust this: {why}")
+
+
 def test_a_file_is_labelled_and_saved(page, tmp_path):
     with (tmp_path / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["label", "body"], *([str(i), TEXTS[i % len(TEXTS)]] for i in range(1203))])
@@ -141,6 +148,8 @@ def test_labels_that_could_not_be_told_apart_in_a_csv_are_not_written_into_one(b
         page.locator("html[data-ready]").wait_for()
         page.locator("input[type=file]").set_input_files(tmp_path / "new.csv")
         expect(page.locator("#said")).to_contain_text(said)
+        page.locator("#text").fill("zxqv qwrt moon")
+        expect(page.locator("#answer")).to_contain_text("Do not trust this: 33 % of its words are known")
     code, _, err = bywords("predict", "m", "new.csv", "--out", "out.csv")
     assert (code, "the label 'a|b' has | in it" in err, (tmp_path / "out.csv").exists()) == (2, True, False)
     assert bywords("predict", "m", "new.csv", "--out", "out.jsonl")[0] == 0

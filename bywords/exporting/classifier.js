@@ -40,7 +40,7 @@
       $("answer").append(strong, ` ${percent(found.probabilities[found.given[i]])}`);
     });
     else $("answer").append("No label: none reaches its threshold");
-    $("answer").append(found.isUnlike ? ". Do not trust this: little or nothing of the text was known in training." : ".");
+    $("answer").append(found.isUnlike ? doubt(found.inVocabularyShare, found.isUnknown) : ".");
     $("answer").classList.remove("error");
     $("why-title").textContent = "";
     $("why-title").append("The words for and against ", isolated(model.classes[about]));

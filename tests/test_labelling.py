@@ -439,6 +439,17 @@ def test_train_says_which_answered_texts_have_no_label(bywords, tmp_path):
     assert answered in err
 
 
+def test_train_says_how_many_texts_were_chosen_for_being_hard(project):
+    learner = Learner(project)
+    for _ in range(6):
+        label(project, 5)
+        learner.learn(estimates=False)
+    n_chosen = sum(why == "uncertain" for _, _, why in project.who_saw())
+    assert n_chosen > 0
+    note = f"{n_chosen} of the 30 labelled texts were chosen because a model was least sure of them"
+    assert [text.startswith(note) for text in read_corpus(project.path).notes] == [True]
+
+
 def test_a_project_without_labels_is_no_documents_to_train_on(project):
     with pytest.raises(DataError, match=r"no text has a label yet\. Label some: bywords label"):
         read_corpus(project.path)
@@ -611,6 +622,19 @@ def test_what_each_person_said_goes_to_other_tools_and_back(tmp_path, style):
             assert sorted((again.text(one.text_id), one.annotator, one.labels) for one in again.answers()) == sorted(
                 (texts[one.text_id], one.annotator, one.labels) for one in two.answers()
             )
+
+
+@pytest.mark.parametrize("style", ["argilla", "label-studio"])
+def test_the_last_word_is_the_last_word_in_other_tools_and_back(tmp_path, style):
+    with Project.of_texts(tmp_path / "p.bywords", ["one", "two"], labels=["a", "b", "c"], overlap=2) as project:
+        for number in range(2):
+            project.answer(number, ["a"], "ann")
+            project.answer(number, ["b"], "bob")
+        project.answer(0, ["c"], "eve", source="settled")
+        export_answers(project, tmp_path / "out.json", style=style)
+        with create_from_answers(tmp_path / "again.bywords", tmp_path / "out.json", overlap=2) as again:
+            assert again.outcomes() == project.outcomes() == {0: ("c",)}
+            assert again.disagreements() == project.disagreements() == [1]
 
 
 @pytest.mark.parametrize(

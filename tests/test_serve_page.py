@@ -63,7 +63,10 @@ def test_a_text_is_labelled_by_keys_and_its_words_are_coloured(page):
 
 
 def test_why_an_answer_is_not_to_be_trusted_is_said_as_it_is(page):
-    for text, why in (("zxqv qwrt moon", "33 % of its words are known, fewer than of nearly all"), ("zxqv", "no word of")):
+    for text, why in (
+        ("zxqv qwrt moon", "33 % of its words are known, fewer than of nearly all"),
+        ("zxqv", "no word of"),
+    ):
         page.get_by_label("Text", exact=True).fill(text)
         page.get_by_role("button", name="Label it").click()
         expect(page.locator("#answer")).to_contain_text(f"Do not trust this: {why}")

@@ -416,8 +416,8 @@ class Project:
                     found.setdefault(shown, []).append(number)
         return found
 
-    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str]]]) -> dict[str, str]:
-        """Answers from elsewhere: number of a text, person, kind, labels. All of them are written, or none.
+    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str], str]]) -> dict[str, str]:
+        """Answers from elsewhere: number of a text, person, kind, labels, source. All of them are written, or none.
 
         Labels that are new are added; one that differs only by capitals from a label that there is, is that one. An
         answer that is there already is not written again.
@@ -426,9 +426,8 @@ class Project:
         """
         matched: dict[str, str] = {}
         with self._lock, database_errors(self.path), self._writing():
-            for number, annotator, kind, labels in answers:
-                source = GIVEN if annotator == FROM_FILE else ASKED
-                if source == ASKED:
+            for number, annotator, kind, labels, source in answers:
+                if source != GIVEN:
                     _check_annotator(annotator)
                 names = []
                 for given in map(checked_name, labels):

@@ -19,7 +19,7 @@ import polars as pl
 from bywords.errors import DataError, SettingError, check_choice, quoted
 from bywords.files import replacing, write_errors, write_whole
 from bywords.io.formats import format_ending
-from bywords.io.projects import project_tables
+from bywords.io.projects import ASKED, GIVEN, SETTLED, project_tables
 from bywords.io.readers import read_corpus
 from bywords.io.streams import open_input
 from bywords.io.tables import Table
@@ -42,6 +42,7 @@ class Labelled(NamedTuple):
     annotator: str
     kind: str  # "label" or "skip"
     labels: tuple[str, ...]
+    source: str = ASKED
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,12 @@ def export_answers(project: Project, path: Path, *, style: Style = "table", ever
 
 
 def argilla_record(number: int, text: str, said: list[Said], is_multilabel: bool) -> dict[str, Any]:
-    """A text as Argilla 2 writes its records (`rg.Record.to_dict`), with the question "label"."""
+    """A text as Argilla 2 writes its records (`rg.Record.to_dict`), with the question "label".
+
+    Of the last word, which Argilla does not know, only that is written.
+    """
     labelled = [one for one in said if one.kind == "label"]
+    labelled = [one for one in labelled if one.source == SETTLED][-1:] or labelled
     values = [{"value": list(one.labels) if is_multilabel else one.labels[0], "user_id": one.annotator or "anonymous"}
               for one in labelled]  # fmt: skip
     return {
@@ -105,10 +110,14 @@ def argilla_record(number: int, text: str, said: list[Said], is_multilabel: bool
 
 
 def label_studio_task(number: int, text: str, said: list[Said], is_multilabel: bool) -> dict[str, Any]:
-    """A text as a task of Label Studio, with <Choices name="label" toName="text"> and <Text name="text">."""
+    """A text as a task of Label Studio, with <Choices name="label" toName="text"> and <Text name="text">.
+
+    The last word is what is called ground truth there.
+    """
     annotations = [
         {
             "id": one.id, "completed_by": one.annotator or "anonymous", "was_cancelled": one.kind != "label",
+            "ground_truth": one.source == SETTLED,
             "result": [
                 {"id": f"{one.id}", "from_name": QUESTION, "to_name": "text", "type": "choices",
                  "value": {"choices": list(one.labels)}}
@@ -131,7 +140,7 @@ def read_answers_of(path: Path, *, is_multilabel: bool, **reading: Any) -> list[
         corpus = _table(path, is_multilabel, reading)
         labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in corpus.names()]
         texts = map(shown_text, corpus.texts.to_list())
-        found = [Labelled(text, FROM_FILE, "label", some) for text, some in zip(texts, labels, strict=True)]
+        found = [Labelled(text, FROM_FILE, "label", some, GIVEN) for text, some in zip(texts, labels, strict=True)]
     for one in found:
         if one.kind == "label" and len(one.labels) != 1 and not is_multilabel:
             raise DataError(
@@ -167,10 +176,10 @@ def _table(path: Path, is_multilabel: bool, reading: Mapping[str, Any]) -> Corpu
 
 def _n_contrary(found: Iterable[Labelled]) -> int:
     """How many texts one person gives different labels."""
-    said: dict[tuple[str, str], set[tuple[str, tuple[str, ...]]]] = {}
+    said: dict[tuple[str, str, str], set[tuple[str, tuple[str, ...]]]] = {}
     for one in found:
-        said.setdefault((one.text, one.annotator), set()).add((one.kind, tuple(sorted(one.labels))))
-    return len({text for (text, _), some in said.items() if len(some) > 1})
+        said.setdefault((one.text, one.annotator, one.source), set()).add((one.kind, tuple(sorted(one.labels))))
+    return len({text for (text, *_), some in said.items() if len(some) > 1})
 
 
 def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
@@ -185,7 +194,7 @@ def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
     numbers, before = project.numbers_of({one.text for one in found}), {row.name for row in project.labels()}
     there = [one for one in found if one.text in numbers]
     rows = [(number, one) for one in there for number in numbers[one.text]]
-    matched = project.take_over([(number, one.annotator, one.kind, one.labels) for number, one in rows])
+    matched = project.take_over([(number, *one[1:]) for number, one in rows])
     new = tuple(row.name for row in project.labels() if row.name not in before)
     n_none = sum(one.kind == "label" and not one.labels for _, one in rows)
     return Imported(len(rows), len(found) - len(there), matched, new, n_none, _n_contrary(there))
@@ -209,7 +218,7 @@ def create_from_answers(path: Path | str, source: Path, **settings: Any) -> Proj
     with replacing(path) as beside:
         beside.unlink(missing_ok=True)
         with Project.of_texts(beside, texts, **settings) as made:
-            matched = made.take_over([(numbers[one.text], one.annotator, one.kind, one.labels) for one in found])
+            matched = made.take_over([(numbers[one.text], *one[1:]) for one in found])
     project = Project.open(path)
     project.matched, project.n_contrary = matched, _n_contrary(found)
     return project
@@ -287,9 +296,9 @@ def _of_task(path: Path, index: int, task: Any) -> Iterator[Labelled]:
         chosen = [part["value"].get("choices") for part in results if isinstance(part.get("value"), Mapping)]
         labels = tuple(str(label) for some in chosen if isinstance(some, list) for label in some)
         if one.get("was_cancelled") or (not labels and not results):
-            yield Labelled(text, _person(one.get("completed_by")), "skip", ())
+            yield _said(text, one.get("completed_by"), "skip")
         elif labels:
-            yield Labelled(text, _person(one.get("completed_by")), "label", labels)
+            yield _said(text, one.get("completed_by"), "label", labels, is_settled=bool(one.get("ground_truth")))
 
 
 def _of_record(path: Path, index: int, record: Any) -> Iterator[Labelled]:
@@ -306,7 +315,12 @@ def _of_record(path: Path, index: int, record: Any) -> Iterator[Labelled]:
         value = one.get("value") if isinstance(one, Mapping) else None
         labels = tuple(map(str, value)) if isinstance(value, list) else (str(value),)
         if value is not None:
-            yield Labelled(text, _person(one.get("user_id")), "label", labels)
+            yield _said(text, one.get("user_id"), "label", labels)
+
+
+def _said(text: str, person: Any, kind: str, labels: tuple[str, ...] = (), *, is_settled: bool = False) -> Labelled:
+    name = _person(person)
+    return Labelled(text, name, kind, labels, GIVEN if name == FROM_FILE else SETTLED if is_settled else ASKED)
 
 
 def _list(path: Path, index: int, record: Any, key: str) -> Iterable[Any]:

@@ -660,7 +660,7 @@ def test_a_file_of_another_tool_makes_a_project_that_is_whole_or_none(tmp_path):
     tasks = [{"data": {"text": "one"}, "annotations": []}, {"data": {"text": "two"}, "annotations": choices}]
     (tmp_path / "tasks.json").write_text(json.dumps(tasks))
     out = tmp_path / "p.bywords"
-    with pytest.raises(DataError, match="'two' has 'a', 'b', and a text of this project has one label.*--several"):
+    with pytest.raises(DataError, match=r"'two' has 'a', 'b', and a text of this project has one label.*--several"):
         create_from_answers(out, tmp_path / "tasks.json")
     tasks[1]["annotations"][0]["result"][0]["value"]["choices"] = ["x" * 300]
     (tmp_path / "long.json").write_text(json.dumps(tasks))
@@ -733,7 +733,7 @@ def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
         doubtful = next(item for item in items if item.row == 7)
         assert (doubtful.label, doubtful.suggested, doubtful.is_done) == ("fruit", "metal", False)
         for change in (lambda: project.rename_label("metal", "tin"), lambda: project.merge_labels(["metal"], "fruit")):
-            with pytest.raises(SettingError, match="have the label 'metal', and it has to stay.*--map-label metal=NEW"):
+            with pytest.raises(SettingError, match=r"the label 'metal', and it has to stay.*--map-label metal=NEW"):
                 change()
         project.add_label("new")
         project.rename_label("new", "newer")

@@ -79,12 +79,13 @@ class Writer:
 
     def check_labels(self, names: Iterable[object]) -> None:
         """Raise SettingError for a label that could not be told from two, where those of a row are in one field."""
-        if "labels" in self.answers and self.ending not in (".jsonl", ".ndjson", ".parquet"):
-            if name := next((str(name) for name in names if BETWEEN_LABELS in str(name)), None):
-                raise SettingError(
-                    f"the label {name!r:.100} has {BETWEEN_LABELS} in it, which stands between the labels of a row in "
-                    f"{self.ending}: two labels would read the same. Write .jsonl or .parquet, or call it otherwise."
-                )
+        is_flat = "labels" in self.answers and self.ending not in (".jsonl", ".ndjson", ".parquet")
+        unclear = [str(name) for name in names if BETWEEN_LABELS in str(name)] if is_flat else []
+        if unclear:
+            raise SettingError(
+                f"the label {unclear[0]!r:.100} has {BETWEEN_LABELS} in it, which stands between the labels of a row "
+                f"in {self.ending}: two labels would read the same. Write .jsonl or .parquet, or call it otherwise."
+            )
 
     def start(self, table: Table | None) -> None:
         """Take the columns of a CSV, and how it is written, from the first block of the file; None for plain lines."""

@@ -180,8 +180,7 @@ class LabellingSite(Site):
         return self._state()
 
     def _review(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        """Texts to look at again, with who said what: those of a label or of an audit, those that people disagree on,
-        and those that they have skipped."""
+        """Texts to look at again, of a label or of an audit, in dispute or set aside, with who said what."""
         agreed = None
         if asked["of"] == "audit":
             doubts = [dataclasses.asdict(item) for item in review_items(self.project) if not item.is_done]

@@ -182,7 +182,8 @@ class Project:
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
         labels that the texts have already: a text that has one is labelled, one with an empty cell is not; several
-        have `label_separator` between them, or |. Nobody is asked for blank texts. `reading` is that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
+        have `label_separator` between them, or |. Nobody is asked for blank texts. `reading` is that of `read_blocks`.
+        Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
         """
@@ -767,8 +768,8 @@ class Project:
                 if one.source == GIVEN and (found := set(self._names.of(one)).intersection(numbers)):
                     name = self._names.names[min(found)]
                     raise SettingError(
-                        f"the documents of this review have the label {name!r}, and it has to stay as they have it. Call "
-                        f"it otherwise when you train: {shell_words(['--map-label', f'{name}=NEW'])}."
+                        f"the documents of this review have the label {name!r}, and it has to stay as they have it. "
+                        f"Call it otherwise when you train: {shell_words(['--map-label', f'{name}=NEW'])}."
                     )
 
     def _check_new(self, name: str) -> None:

@@ -92,6 +92,8 @@ def test_two_windows_of_one_person_have_different_texts_and_of_one_that_is_close
         ("/api/answers", {"id": 0, "labels": ["a"]}, (422, "token")),
         ("/api/answers", {"id": 0, "labels": ["a"], "token": "x"}, (422, "token")),
         ("/api/answers", {"id": True, "labels": ["a"], "token": TOKEN}, (422, "id")),
+        ("/api/answers", {"id": 2**63, "labels": ["a"], "token": TOKEN}, (422, None)),
+        ("/api/item", {"id": 2**64 - 1}, (422, None)),
         ("/api/answers", {"id": 99, "labels": ["a"], "token": TOKEN}, (422, None)),
         ("/api/answers", {"id": 0, "labels": ["c"], "token": TOKEN}, (422, None)),
         ("/api/answers", {"id": 0, "labels": [3], "token": TOKEN}, (422, "labels")),

@@ -365,7 +365,9 @@ class Project:
         with self._lock, database_errors(self.path):
             found = []
             for number in numbers:
-                row = self._connection.execute("SELECT text FROM texts WHERE id = ?", (number,)).fetchone()
+                row = None
+                if 0 <= number < self.n_texts:  # SQLite takes no larger ones than 64 bits
+                    row = self._connection.execute("SELECT text FROM texts WHERE id = ?", (number,)).fetchone()
                 if row is None:
                     raise SettingError(f"there is no text {number}: they are 0 to {self.n_texts - 1}.")
                 found.append(str(row[0]))

@@ -703,6 +703,14 @@ def test_of_several_labels_in_a_cell_each_is_one_and_an_empty_cell_is_no_answer(
         assert project.outcomes() == {0: ("a", "b"), 2: ("c",)}
 
 
+def test_where_a_text_has_one_label_an_empty_list_is_no_answer(tmp_path, project):
+    one, two = texts_of(2)
+    rows = [{"text": one, "label": ["metal"]}, {"text": two, "label": []}]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert import_answers(project, tmp_path / "in.jsonl").n_answers == 1
+    assert project.outcomes() == {0: ("metal",)}
+
+
 def test_texts_that_a_file_labels_differently_are_counted(tmp_path, project):
     one, two = texts_of(2)
     pl.DataFrame({"text": [one, two, one, one], "label": ["a", "a", "b", "b"]}).write_csv(tmp_path / "in.csv")

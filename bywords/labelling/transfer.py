@@ -140,7 +140,8 @@ def read_answers_of(path: Path, *, is_multilabel: bool, **reading: Any) -> list[
         corpus = _table(path, is_multilabel, reading)
         labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in corpus.names()]
         texts = map(shown_text, corpus.texts.to_list())
-        found = [Labelled(text, FROM_FILE, "label", some, GIVEN) for text, some in zip(texts, labels, strict=True)]
+        said = zip(texts, labels, strict=True)  # an empty list is an answer only where a text may have none
+        found = [Labelled(text, FROM_FILE, "label", some, GIVEN) for text, some in said if some or is_multilabel]
     for one in found:
         if one.kind == "label" and len(one.labels) != 1 and not is_multilabel:
             raise DataError(

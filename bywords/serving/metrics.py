@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.auditing.model_drift import compared, judged
+from bywords.auditing.model_drift import Kind, compared, judged
 from bywords.evaluation.profile import Profile
 from bywords.extras import needed
 from bywords.fitted import FittedClassifier, Predictions, TopPredictions
@@ -18,7 +18,7 @@ from bywords.fitted import FittedClassifier, Predictions, TopPredictions
 WINDOW = 1_000  # texts, the last ones, that the running shares are of
 LEAST_TEXTS = 100  # that are compared with those of the training
 N_DRAWS = 499  # for a p-value of 0.002 at least
-LOOKS = ("known words", "confidence", "labels")
+LOOKS: tuple[Kind, ...] = ("known words", "confidence", "labels")
 _OF_DRIFT = f"of the last {WINDOW:,} texts, as `bywords drift` has it."
 MOST_LABELS = 200  # that are counted each by its name
 

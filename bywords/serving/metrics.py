@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter, deque
 from dataclasses import replace
@@ -132,12 +133,11 @@ class Metrics:
         found = []
         if len(known) >= LEAST_TEXTS and classifier.reliability.profile.n_answers:
             new = Profile.of(likeliest, sure, known, len(classifier.classes))
-            found = judged(
-                compared(classifier, replace(new, labels=[]) if classifier.is_multilabel else new, n_draws=N_DRAWS)
-            )
-        values = {one.kind: (one.distance - one.by_chance, one.p_holm, float(one.is_drift)) for one in found}
+            new = replace(new, labels=[]) if classifier.is_multilabel else new
+            found = judged(compared(classifier, new, n_draws=N_DRAWS))
+        looks = {one.kind: one for one in found}
         for kind in LOOKS:
-            for name, value in zip(
-                ("distance", "p_value", "found"), values.get(kind, (float("nan"),) * 3), strict=True
-            ):
-                self._drift[name].labels(kind).set(value)
+            look = looks.get(kind)
+            self._drift["distance"].labels(kind).set(math.nan if look is None else look.distance - look.by_chance)
+            self._drift["p_value"].labels(kind).set(math.nan if look is None else look.p_holm)
+            self._drift["found"].labels(kind).set(math.nan if look is None else look.is_drift)

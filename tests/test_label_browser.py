@@ -264,6 +264,15 @@ def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, p
     assert page.get_attribute("#text", "aria-live") == "polite"
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_key_that_does_nothing_says_why_where_it_is_seen(opened, page, several):
+    opened(["one", "two"], ["a", "b"], several=several)
+    current(page)
+    for key, why in (("Enter", "Choose labels first" if several else "no suggestion: choose"), ("u", "nothing to undo")):
+        page.keyboard.press(key)
+        expect(page.locator("#suggestion")).to_contain_text(why)
+
+
 def test_a_label_that_is_read_from_the_right_does_not_turn_numbers_and_signs_beside_it_round(opened, page):
     project = opened(["one", "two"], ["שלום 7", "b"])
     project.queue = Queue(np.zeros(0, dtype=np.int64), lambda text: ([("שלום 7", 0.4), ("b", 0.2)], []))

@@ -56,6 +56,7 @@ function connected(is, why) {
   isLost = !is;
 }
 function trouble(words) { if ($("trouble").textContent !== words) $("trouble").textContent = words; $("trouble").hidden = !words; }
+function hint(words) { if ($("answer").hidden) hear(words); else $("suggestion").textContent = words; } // what a key has not done
 function hear(words) { $("heard").textContent = words; }
 
 // Answers
@@ -148,7 +149,7 @@ function undo() {
       throw error;
     });
     take(found);
-    if (!found.item) { hear("There is nothing to undo."); return; }
+    if (!found.item) { hint("There is nothing to undo."); return; }
     let {item} = found;
     const isOf = one => one.id === item.id || one.other === item.id, last = review && review.done.pop();
     const entry = last && isOf(last.entry) ? last.entry : review && review.texts.find(isOf);
@@ -269,11 +270,11 @@ function enter() {
   if (state.several) {
     if (chosen.size) return answer("label", [...chosen]);
     const names = likely(item);
-    if (names.length) { chosen = new Set(names); labels(); return hear(`${names.join(", ")} chosen. Enter again keeps it.`); }
-    return hear("Choose labels first, or 0 for none of them.");
+    if (names.length) { chosen = new Set(names); labels(); return hint(`${names.map(turned).join(", ")} chosen. Enter again keeps it.`); }
+    return hint("Choose labels first, or 0 for none of them.");
   }
   const [name] = likely(item);
-  if (name) give(name); else hear("There is no suggestion: choose a label.");
+  if (name) give(name); else hint("There is no suggestion: choose a label.");
 }
 async function add(name, isGiven) {
   const before = new Set(state.labels.map(row => row.name));

@@ -72,6 +72,21 @@ def test_why_an_answer_is_not_to_be_trusted_is_said_as_it_is(page):
         expect(page.locator("#answer")).to_contain_text(f"Do not trust this: {why}")
 
 
+def test_a_server_that_is_gone_is_said(page, tmp_path):
+    (tmp_path / "new.csv").write_text("text\nmoon\n")
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+    for answer, why in (
+        (lambda route: route.abort(), "The server does not answer. Is “bywords serve” running?"),
+        (lambda route: route.fulfill(status=502, body="<html>"), "What answers is not “bywords serve”: status 502."),
+    ):
+        page.route("**/predict", answer)
+        page.get_by_role("button", name="Label it").click()
+        expect(page.locator("#answer.error")).to_have_text(why)
+        page.get_by_role("button", name="Label the file").click()
+        expect(page.locator("#said.error")).to_have_text(why)
+        page.unroute("**/predict")
+
+
 def test_a_file_is_labelled_and_saved(page, tmp_path):
     with (tmp_path / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["label", "body"], *([str(i), TEXTS[i % len(TEXTS)]] for i in range(1203))])

@@ -167,7 +167,7 @@ function show() {
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
-    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : `No text is left here: all are labelled, skipped, or before others. ${state.status.n_skipped + state.status.n_unsure ? "Those skipped are below Review. " : ""}End the command where it runs, with Ctrl-C: it says how to train.`;
+    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : `No text is left here: all are labelled, skipped, or before others. ${state.status.n_skipped + state.status.n_unsure ? "Those skipped are below Review. " : ""}${state.status.n_labelled ? "End the command where it runs, with Ctrl-C: it says how to train." : ""}`;
     $("again").hidden = waits || Boolean(review); $("undo-last").hidden = waits; $("text").dataset.id = "";
     return;
   }

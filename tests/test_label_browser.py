@@ -268,7 +268,10 @@ def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, p
 def test_a_key_that_does_nothing_says_why_where_it_is_seen(opened, page, several):
     opened(["one", "two"], ["a", "b"], several=several)
     current(page)
-    for key, why in (("Enter", "Choose labels first" if several else "no suggestion: choose"), ("u", "nothing to undo")):
+    for key, why in (
+        ("Enter", "Choose labels first" if several else "no suggestion: choose"),
+        ("u", "nothing to undo"),
+    ):
         page.keyboard.press(key)
         expect(page.locator("#suggestion")).to_contain_text(why)
 

@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from pages import HOSTILE, answering, chromium, needs_chromium
 from playwright.sync_api import expect
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.estimates import Accuracy, Estimate, Forecast
-from bywords.labelling.project import Project
+from bywords.labelling.project import Project, Queue
 from bywords.labelling.review import review_items, write_corrections
 
 pytestmark = needs_chromium
@@ -263,6 +264,26 @@ def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, p
     assert page.get_attribute("#text", "aria-live") == "polite"
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_key_that_does_nothing_says_why_where_it_is_seen(opened, page, several):
+    opened(["one", "two"], ["a", "b"], several=several)
+    current(page)
+    for key, why in (
+        ("Enter", "Choose labels first" if several else "no suggestion: choose"),
+        ("u", "nothing to undo"),
+    ):
+        page.keyboard.press(key)
+        expect(page.locator("#suggestion")).to_contain_text(why)
+
+
+def test_a_label_that_is_read_from_the_right_does_not_turn_numbers_and_signs_beside_it_round(opened, page):
+    project = opened(["one", "two"], ["שלום 7", "b"])
+    project.queue = Queue(np.zeros(0, dtype=np.int64), lambda text: ([("שלום 7", 0.4), ("b", 0.2)], []))
+    page.reload()
+    current(page)
+    expect(page.locator("#suggestion")).to_have_text("Suggested: \u2068שלום 7\u2069 40 %. Enter takes it.")
+
+
 def test_disagreements_are_settled_one_after_the_other(opened, page):
     project = opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"], overlap=2)
     for number in range(2):
@@ -376,3 +397,81 @@ def test_labels_renamed_in_one_window_are_those_of_another_as_soon_as_it_answers
     page.unroute("**/api/answers")
     page.reload()
     assert settled(project, 2) == {first: ("label", ("b",), ""), second: ("label", ("b",), "")}
+
+
+def test_a_label_that_another_window_has_added_meanwhile_is_given_and_what_went_wrong_before_is_said_no_longer(
+    opened, page
+):
+    project = opened([f"text {i}" for i in range(9)], ["a", "b"])
+    first = current(page)
+    project.add_label("Both")
+    page.keyboard.press("/")
+    page.keyboard.type("both")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")  # from the button that adds it
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("both")
+    page.keyboard.press("Enter")
+    second = next_after(page, lambda: page.keyboard.press("Enter"))
+    assert settled(project, 1)[first] == ("label", ("Both",), "")
+    project.rename_label("a", "space")
+    page.keyboard.press("1")
+    expect(page.locator("#trouble")).to_contain_text("Not taken")
+    assert current(page) == second
+    next_after(page, lambda: page.keyboard.press("1"))
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_the_last_answer_can_be_taken_back_and_who_corrects_what_several_have_said_has_the_last_word(opened, page):
+    project = opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"], overlap=2)
+    for number in range(2):
+        project.answer(number, ["a"], "ben")
+    page.reload()
+    page.click("#who button")
+    next_after(page, lambda: page.keyboard.press("1"))
+    last = current(page)
+    page.keyboard.press("1")
+    expect(page.locator("#empty-words")).to_contain_text("it says how to train.")
+    page.click("#undo-last")
+    assert current(page) == last
+    page.keyboard.press("1")
+    page.click("#managing summary")
+    page.select_option("#old-label", "a")
+    page.click("#split")
+    current(page)
+    first = int(page.get_attribute("#text", "data-id"))
+    next_after(page, lambda: page.keyboard.press("2"))
+    expect(page.locator("#done")).to_have_text("2 of 2 labelled")
+    assert project.outcomes()[first] == ("b",)
+    assert project.disagreements() == []
+
+
+def test_what_was_skipped_can_be_labelled_later_and_an_answer_taken_back_keeps_its_note(opened, page):
+    project = opened(["one", "two"], ["a", "b"])
+    first, press = current(page), page.keyboard.press
+    press("n")
+    page.keyboard.type("odd")
+    press("Enter")
+    next_after(page, lambda: press("x"))
+    next_after(page, lambda: press("u"))
+    expect(page.locator("#note")).to_have_value("odd")
+    second = next_after(page, lambda: press("x"))
+    press("s")
+    expect(page.locator("#empty-words")).to_contain_text(re.compile(r"Those skipped are below Review\.\s*$"))
+    assert settled(project, 2) == {first: ("unsure", (), "odd"), second: ("skip", (), "")}
+    page.click("#reviews summary")
+    page.get_by_role("button", name="Skipped or not sure (2)").click()
+    while current(page) != first:
+        next_after(page, lambda: press("s"))
+    expect(page.locator("#said")).to_have_text("labelled: not sure (odd)")
+    press("1")
+    expect(page.locator("#done")).to_have_text("1 of 2 labelled · 1 skipped")
+    if page.locator("#text").get_attribute("data-id"):
+        press("s")
+    expect(page.locator("#empty-words")).to_have_text("All 2 are looked through.")
+    press("u")  # also where no text is left
+    assert current(page) == first
+    press("2")
+    expect(page.locator("#done")).to_have_text("1 of 2 labelled · 1 skipped")
+    assert project.set_aside() == [number for number in range(2) if project.text(number) == second]

@@ -92,6 +92,8 @@ def test_two_windows_of_one_person_have_different_texts_and_of_one_that_is_close
         ("/api/answers", {"id": 0, "labels": ["a"]}, (422, "token")),
         ("/api/answers", {"id": 0, "labels": ["a"], "token": "x"}, (422, "token")),
         ("/api/answers", {"id": True, "labels": ["a"], "token": TOKEN}, (422, "id")),
+        ("/api/answers", {"id": 2**63, "labels": ["a"], "token": TOKEN}, (422, None)),
+        ("/api/item", {"id": 2**64 - 1}, (422, None)),
         ("/api/answers", {"id": 99, "labels": ["a"], "token": TOKEN}, (422, None)),
         ("/api/answers", {"id": 0, "labels": ["c"], "token": TOKEN}, (422, None)),
         ("/api/answers", {"id": 0, "labels": [3], "token": TOKEN}, (422, "labels")),
@@ -245,16 +247,30 @@ def test_a_project_is_made_opened_again_and_trained_from(bywords, tmp_path, serv
         (["texts.txt", "--annotators", "a,a"], "--annotators 'a,a'"),
         (["texts.txt", "--overlap", "2"], "--overlap 2 needs as many people or more: .*--annotators anna,ben"),
         (["texts.txt", "--overlap", "3", "--annotators", "a,b"], "--overlap 3 needs as many people"),
+        (["tasks.json", "--text", "body"], "--text has no meaning for tasks.json"),
+        (["tasks.json", "--overlap", "2"], "--overlap 2 needs as many people"),
+        (["texts.txt", "--review", "audit", "--annotators", "a,b", "--overlap", "2"], "--overlap 2 has no meaning"),
         (["nowhere.csv"], "nowhere.csv"),
         (["empty.txt"], "there is no text to label|empty"),
     ],
 )
 def test_what_makes_no_project_is_one_clear_line(bywords, tmp_path, project, served, words, message):
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "tasks.json").write_text('[{"data": {"text": "one"}, "annotations": []}]')
     code, _, err = bywords("label", *words, "--no-browser")
     assert code == 2
     assert re.search(message, err)
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("more", "says"), [([], True), (["--label", "topic"], False)])
+def test_which_column_has_the_texts_is_said_and_that_labels_were_not_taken_over(bywords, tmp_path, served, more, says):
+    (tmp_path / "in.csv").write_text("id,body,topic\n1,one,a\n2,two,b\n")
+    code, out, err = bywords("label", "in.csv", *more, "--no-browser", "--port", "0")
+    assert code == 0
+    assert f"text: body{'' if says else ' · label: topic'} · not read: id{', topic' if says else ''}\n" in err
+    assert ("delete in.bywords and say --label topic." in err) is says
+    assert out.startswith(f"{0 if says else 2} of 2 texts are labelled")
 
 
 def test_a_port_that_is_taken_is_left_for_another_unless_it_was_asked_for(
@@ -365,7 +381,8 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
 
 def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, project):
     (tmp_path / "others.csv").write_text("text,label\none,a\ntwo,new\nelsewhere,b\n")
-    code, out, _ = bywords("label", "p.bywords", "--import", "others.csv")
+    code, out, err = bywords("label", "p.bywords", "--import", "others.csv")
+    assert "Labels that are new: 'new'." in err
     assert (code, out) == (0, "2 labels of others.csv are in p.bywords now; 1 are on texts that it does not have.\n")
     for name, more in (("out.csv", []), ("tasks.json", []), ("records.json", ["--style", "argilla"])):
         code, out, _ = bywords("label", "p.bywords", "--export", name, *more)
@@ -373,6 +390,10 @@ def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, proj
     assert (tmp_path / "out.csv").read_text() == "text,label\none,a\ntwo,new\n"
     assert bywords("label", "tasks.json", "--out", "again.bywords", "--export", "again.csv")[0] == 0
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "out.csv").read_text()
+    words = ("--out", "two.bywords", "--annotators", "ann,bob", "--overlap", "2", "--export", "two.csv")
+    assert bywords("label", "tasks.json", *words)[0] == 0
+    with Project.open(tmp_path / "two.bywords") as two:
+        assert two.overlap == 2
     code, _, err = bywords("label", "p.bywords", "--export", "p.bywords")
     assert code == 2
     assert "p.bywords" in err

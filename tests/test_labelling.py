@@ -439,6 +439,17 @@ def test_train_says_which_answered_texts_have_no_label(bywords, tmp_path):
     assert answered in err
 
 
+def test_train_says_how_many_texts_were_chosen_for_being_hard(project):
+    learner = Learner(project)
+    for _ in range(6):
+        label(project, 5)
+        learner.learn(estimates=False)
+    n_chosen = sum(why == "uncertain" for _, _, why in project.who_saw())
+    assert n_chosen > 0
+    note = f"{n_chosen} of the 30 labelled texts were chosen because a model was least sure of them"
+    assert [text.startswith(note) for text in read_corpus(project.path).notes] == [True]
+
+
 def test_a_project_without_labels_is_no_documents_to_train_on(project):
     with pytest.raises(DataError, match=r"no text has a label yet\. Label some: bywords label"):
         read_corpus(project.path)
@@ -613,6 +624,19 @@ def test_what_each_person_said_goes_to_other_tools_and_back(tmp_path, style):
             )
 
 
+@pytest.mark.parametrize("style", ["argilla", "label-studio"])
+def test_the_last_word_is_the_last_word_in_other_tools_and_back(tmp_path, style):
+    with Project.of_texts(tmp_path / "p.bywords", ["one", "two"], labels=["a", "b", "c"], overlap=2) as project:
+        for number in range(2):
+            project.answer(number, ["a"], "ann")
+            project.answer(number, ["b"], "bob")
+        project.answer(0, ["c"], "eve", source="settled")
+        export_answers(project, tmp_path / "out.json", style=style)
+        with create_from_answers(tmp_path / "again.bywords", tmp_path / "out.json", overlap=2) as again:
+            assert again.outcomes() == project.outcomes() == {0: ("c",)}
+            assert again.disagreements() == project.disagreements() == [1]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -631,6 +655,80 @@ def test_a_file_of_another_tool_that_is_not_whole_is_refused_with_its_record(pro
     assert project.answers() == []
 
 
+def test_a_file_of_another_tool_makes_a_project_that_is_whole_or_none(tmp_path):
+    choices = [{"result": [{"value": {"choices": ["a", "b"]}}]}]
+    tasks = [{"data": {"text": "one"}, "annotations": []}, {"data": {"text": "two"}, "annotations": choices}]
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    out = tmp_path / "p.bywords"
+    with pytest.raises(DataError, match=r"'two' has 'a', 'b', and a text of this project has one label.*--several"):
+        create_from_answers(out, tmp_path / "tasks.json")
+    tasks[1]["annotations"][0]["result"][0]["value"]["choices"] = ["x" * 300]
+    (tmp_path / "long.json").write_text(json.dumps(tasks))
+    with pytest.raises(SettingError, match="cannot be a label"):
+        create_from_answers(out, tmp_path / "long.json")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".json"] == []
+    with create_from_answers(out, tmp_path / "tasks.json", several=True) as project:
+        assert project.outcomes() == {1: ("a", "b")}
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.jsonl", "out.parquet", "out.xlsx"])
+def test_several_labels_and_none_of_them_are_exported_and_imported(tmp_path, name):
+    given = [["a", "b,c"], [], ["a"], None]
+    with Project.of_texts(tmp_path / "p.bywords", texts_of(4), given, several=True) as project:
+        assert export_answers(project, tmp_path / name) == 3
+        with Project.of_texts(tmp_path / "other.bywords", texts_of(4), several=True, labels=["a"]) as other:
+            found = import_answers(other, tmp_path / name)
+            assert (found.n_answers, found.new, found.n_none) == (3, ("b,c",), 1)
+            assert other.outcomes() == project.outcomes()
+
+
+@pytest.mark.parametrize(("name", "is_clear"), [("out.csv", False), ("out.xlsx", False), ("out.jsonl", True)])
+def test_a_label_with_the_sign_between_labels_is_not_written_as_if_it_were_two(tmp_path, name, is_clear):
+    with Project.of_texts(tmp_path / "p.bywords", texts_of(2), [["a|b"], ["c"]], several=True) as project:
+        if is_clear:
+            assert export_answers(project, tmp_path / name) == 2
+            return
+        with pytest.raises(SettingError, match=r"the label 'a\|b' has \| in it.*Write .jsonl or .parquet"):
+            export_answers(project, tmp_path / name)
+        assert not (tmp_path / name).exists()
+    with Project.of_texts(tmp_path / "one.bywords", texts_of(1), ["a|b"]) as project:
+        assert export_answers(project, tmp_path / name) == 1
+
+
+@pytest.mark.parametrize("separator", [None, ";"])
+def test_of_several_labels_in_a_cell_each_is_one_and_an_empty_cell_is_no_answer(tmp_path, separator):
+    (tmp_path / "in.csv").write_text(f"text,topics\none,a{separator or '|'}b\ntwo,\nthree,c\n")
+    reading = {"label": "topics", "label_separator": separator}
+    with Project.create(tmp_path / "p.bywords", [tmp_path / "in.csv"], several=True, **reading) as project:
+        assert project.outcomes() == {0: ("a", "b"), 2: ("c",)}
+
+
+def test_where_a_text_has_one_label_an_empty_list_is_no_answer(tmp_path, project):
+    one, two = texts_of(2)
+    rows = [{"text": one, "label": ["metal"]}, {"text": two, "label": []}]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert import_answers(project, tmp_path / "in.jsonl").n_answers == 1
+    assert project.outcomes() == {0: ("metal",)}
+
+
+def test_texts_that_a_file_labels_differently_are_counted(tmp_path, project):
+    one, two = texts_of(2)
+    pl.DataFrame({"text": [one, two, one, one], "label": ["a", "a", "b", "b"]}).write_csv(tmp_path / "in.csv")
+    assert import_answers(project, tmp_path / "in.csv").n_contrary == 1
+    assert import_answers(project, tmp_path / "in.csv").new == ()
+
+
+@pytest.mark.parametrize("style", ["argilla", "label-studio"])
+def test_only_texts_with_a_label_are_counted_as_labelled_in_the_files_of_other_tools(tmp_path, style):
+    with Project.of_texts(tmp_path / "p.bywords", ["one", "", "two", "three"], labels=["a"]) as project:
+        project.answer(0, kind="skip")
+        with pytest.raises(DataError, match="no text has a label yet"):
+            export_answers(project, tmp_path / "out.json", style=style)
+        project.answer(2, ["a"])
+        assert export_answers(project, tmp_path / "out.json", style=style) == 1
+        assert [str(record["id"]) for record in json.loads((tmp_path / "out.json").read_text())] == ["0", "2"]
+
+
 def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
     texts, labels = texts_of(120), [truth(text) for text in texts_of(120)]
     labels[7] = "fruit"  # is metal
@@ -642,6 +740,11 @@ def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
         assert (items[0].row, items[0].other_row, items[0].label, items[0].other_label) == (10, 120, "fruit", "metal")
         doubtful = next(item for item in items if item.row == 7)
         assert (doubtful.label, doubtful.suggested, doubtful.is_done) == ("fruit", "metal", False)
+        for change in (lambda: project.rename_label("metal", "tin"), lambda: project.merge_labels(["metal"], "fruit")):
+            with pytest.raises(SettingError, match=r"the label 'metal', and it has to stay.*--map-label metal=NEW"):
+                change()
+        project.add_label("new")
+        project.rename_label("new", "newer")
         project.answer(items[0].number, ["fruit"], source="settled")
         project.answer(items[0].other, kind="leave out", source="settled")
         project.answer(doubtful.number, ["metal"], source="settled")

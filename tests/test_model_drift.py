@@ -102,6 +102,11 @@ def test_a_new_word_is_as_unlikely_as_drawing_says(n_uncounted):
     assert exact <= new_word_p_value(n, n_new, n_training, n_uncounted) <= 2 * exact
 
 
+def test_where_no_word_is_new_chance_explains_it(fitted):
+    (look,) = [one for one in drift_of(fitted, TEXTS[:600]).looks if one.kind == "new words"]
+    assert (look.distance, look.p_value, look.verdict) == (0.0, 1.0, "as in training")
+
+
 def test_a_word_that_the_vocabulary_may_have_left_out_is_not_called_new():
     rare = [*TEXTS[:600], "the comet of the moon"]
     counted = replace(SYSTEMS["tfidf-nb"], vocabulary=replace(SYSTEMS["tfidf-nb"].vocabulary, max_size=20))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import httpx
@@ -235,6 +236,21 @@ def test_metrics_say_how_far_the_last_texts_are_from_the_training(models):
     assert f'bywords_window_drift_distance{{look="labels"}} {look.distance - look.by_chance}' in shown
     assert 'bywords_window_drift_found{look="labels"} 1.0' in shown
     assert 'bywords_window_drift_found{look="known words"} 0.0' in shown
+
+
+def test_metrics_forget_the_drift_of_a_model_that_was_exchanged_and_compare_no_words_of_a_smaller_one(models):
+    app = application(models / "one")
+    asked(app, json={"texts": ["zxqv moon rocket"] * 120})
+    assert 'bywords_window_drift_found{look="known words"} 1.0' in asked(app, "GET", "/metrics").text
+    classifier = app.served.current.classifier
+    card = replace(classifier.record.card, reduction="words were left out")
+    smaller = replace(classifier, record=replace(classifier.record, card=card))
+    app.served.current = Loaded(smaller, "other", lambda *given: answers(smaller, *given))
+    for n_texts, labels in ((1, "NaN"), (120, "1.0")):
+        asked(app, json={"texts": ["zxqv moon rocket"] * n_texts})
+        shown = asked(app, "GET", "/metrics").text
+        assert f'bywords_window_drift_found{{look="labels"}} {labels}' in shown
+        assert 'bywords_window_drift_found{look="known words"} NaN' in shown
 
 
 def test_a_body_that_does_not_come_is_refused(models):

@@ -138,7 +138,6 @@ class Observed:
         looks = compared(self.classifier, found, n_draws=N_DRAWS, seed=seed)
         notes += [note] if note else []
         if self.classifier.record.card.reduction is not None:
-            looks = [one for one in looks if one.kind != "known words"]
             notes.append("The model was made smaller since, so that it knows fewer words: their share is not compared.")
         if min(found.n_answers, expected.n_answers) < LEAST_TEXTS:
             looks, look, new_words = [], None, []
@@ -161,7 +160,7 @@ class Observed:
         p_of = {n: new_word_p_value(n, n_new, n_training, n_uncounted) for n in set(self.n_texts_of.values())}
         common = [(word, n) for word, n in self.n_texts_of.items() if n > 1 and p_of[n] * n_types < ALPHA]
         common.sort(key=lambda pair: (-pair[1], pair[0]))
-        p_value = min(1.0, n_types * min(p_of.values(), default=1.0))
+        p_value = min(1.0, n_types * min(p_of.values())) if n_types else 1.0
         most = max(self.n_texts_of.values(), default=0) / max(n_new, 1)
         chance = 0
         while chance < n_new and new_word_p_value(chance, n_new, n_training, n_uncounted) * max(n_types, 1) >= ALPHA:
@@ -188,7 +187,10 @@ def profile_of(classifier: FittedClassifier, found: Predictions | TopPredictions
 
 
 def compared(classifier: FittedClassifier, new: Profile, *, n_draws: int, seed: int = 0) -> list[Look]:
-    """The looks that need no words, each with its p-value, not corrected yet."""
+    """The looks that need no words, each with its p-value, not corrected yet.
+
+    A model that was made smaller knows fewer words than when its profile was kept: their share is not compared.
+    """
     kept = classifier.reliability.profile
     kinds: list[tuple[Kind, list[int], list[int]]] = [
         ("known words", kept.in_vocabulary_share, new.in_vocabulary_share),
@@ -197,7 +199,8 @@ def compared(classifier: FittedClassifier, new: Profile, *, n_draws: int, seed: 
     ]
     looks = []
     for kind, before, now in kinds:
-        if not sum(before) or not sum(now):
+        is_other = kind == "known words" and classifier.record.card.reduction is not None
+        if not sum(before) or not sum(now) or is_other:
             continue
         if kind == "labels" and classifier.is_multilabel:
             looks.append(_of_label_sets(kept, new))

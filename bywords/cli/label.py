@@ -7,6 +7,7 @@ import os
 import shlex
 import threading
 import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,10 +16,10 @@ import typer
 from bywords.cli import options
 from bywords.cli.hold import hold
 from bywords.cli.listening import is_local, listening
-from bywords.cli.screen import say, tell_aside, tell_read
+from bywords.cli.screen import columns_line, say, tell_aside, tell_read
 from bywords.errors import SettingError
 from bywords.io.formats import SQLITE_START
-from bywords.terminal import command
+from bywords.terminal import command, shell_words
 
 if TYPE_CHECKING:
     from bywords.labelling.project import Project
@@ -137,14 +138,16 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
         return _review_of(out, review, data, given)
     files = [name for pattern in texts for name in options.files_of(pattern)]
     if len(files) == 1 and Path(files[0]).is_file() and is_of_tool(Path(files[0])):
-        answers = create_from_answers(
-            out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")}
-        )
+        kept = ("labels", "several", "overlap", "seed")
+        _refuse(given, [name for name in given if name not in kept], f"{files[0]}, which says what its texts are")
+        answers = create_from_answers(out, Path(files[0]), **{name: given[name] for name in kept})
         _tell_matched(answers.matched)
+        _tell_contrary(answers.n_contrary)
         return answers
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
     project = Project.create(out, files, **given)
+    _tell_columns(project, given["label"])
     _tell_matched(project.matched)
     if n_blank := project.n_blank():
         tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
@@ -156,9 +159,9 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
     from bywords.io.datasets import read_parts
     from bywords.labelling.review import create_review
 
-    for name in ("labels", "several", "label_separator"):
-        if given[name]:
-            raise SettingError(f"--{name.replace('_', '-')} has no meaning for --review, which has the labels of DATA.")
+    if given["overlap"] > 1:
+        raise SettingError(f"--overlap {given['overlap']} has no meaning for --review, where one person is enough.")
+    _refuse(given, ("labels", "several", "label_separator"), "--review, which has the labels of DATA")
     documents, _ = read_parts(data, text=given["text"], label=given["label"], encoding=given["encoding"])
     tell_read(documents)
     project = create_review(out, audit, documents)
@@ -167,6 +170,13 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
     ]
     project.set_documents([data, *named])
     return project
+
+
+def _refuse(given: dict[str, Any], names: Iterable[str], what: str) -> None:
+    """Raise SettingError for one of these options that is given."""
+    for name in names:
+        if given[name]:
+            raise SettingError(f"--{name.replace('_', '-')} has no meaning for {what}.")
 
 
 def _listed(value: Any) -> list[str]:
@@ -193,7 +203,36 @@ def _take_over(project: Project, path: Path, reading: dict[str, Any]) -> None:
     found = import_answers(project, path, **reading)
     rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
     say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
+    if found.new:
+        more = f", and {len(found.new) - MOST_NAMED:,} more" if len(found.new) > MOST_NAMED else ""
+        tell_aside(f"Labels that are new: {', '.join(map(repr, found.new[:MOST_NAMED]))}{more}.")
+    if found.n_none:
+        tell_aside(f"{found.n_none:,} of them say that a text has none of the labels.")
     _tell_matched(found.matched)
+    _tell_contrary(found.n_contrary)
+
+
+def _tell_contrary(n_texts: int) -> None:
+    """Say of how many texts a file says several things."""
+    if n_texts:
+        tell_aside(f"{n_texts:,} texts are there several times, with different labels of one person: the last counts.")
+
+
+def _tell_columns(project: Project, label: str | None) -> None:
+    """Say which column has the texts, where a file has several, and that one of labels was not taken over."""
+    from bywords.data.columns import Columns
+    from bywords.io.columns import LABEL_NAMES
+
+    record = project.record
+    if record.columns:
+        tell_aside(columns_line(Columns(text=record.text_columns, label=(label,) if label else ()), record.columns))
+    names = [name.removeprefix("given_") for name in record.columns]
+    likely = next((name for name in names if name.casefold() in LABEL_NAMES), None)
+    if likely is not None and label is None:
+        tell_aside(
+            f"The labels that the column {likely!r} may have are not taken over. To start with them, delete "
+            f"{project.path} and say --label {shell_words([likely])}."
+        )
 
 
 def _tell_matched(matched: dict[str, str]) -> None:

@@ -134,6 +134,7 @@ def predict(
             ):
                 print_data(chunk.content)
     else:
+        Writer.of(out, answers.names).check_labels(classifier.classes)
         settings: dict[str, Any] = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         settings["at_least"] = [
             f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()

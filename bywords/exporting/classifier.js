@@ -40,7 +40,7 @@
       $("answer").append(strong, ` ${percent(found.probabilities[found.given[i]])}`);
     });
     else $("answer").append("No label: none reaches its threshold");
-    $("answer").append(found.isUnlike ? ". Do not trust this: little or nothing of the text was known in training." : ".");
+    $("answer").append(found.isUnlike ? doubt(found.inVocabularyShare, found.isUnknown) : ".");
     $("answer").classList.remove("error");
     $("why-title").textContent = "";
     $("why-title").append("The words for and against ", isolated(model.classes[about]));
@@ -116,6 +116,7 @@
   }
   async function label() {
     if ($("column").value === "") return;
+    if (model.isMultilabel) try { checkLabels(model.classes); } catch (error) { return say($("said"), error.message, true); }
     const its = ++running, column = Number($("column").value), {header, rows, separator, mark, lineEnd} = table;
     const hasWords = $("with-words").checked, several = model.isMultilabel;
     const answers = [...(several ? ["labels", "probabilities"] : ["label", "probability"]), "in_vocabulary_share", "all_out_of_vocabulary", "out_of_distribution", ...(hasWords ? ["deciding_words"] : [])];

@@ -163,6 +163,17 @@ function textColumn(header, wanted) {
   return header.length === 1 ? 0 : found.length === 1 ? found[0] : -1;
 }
 
+// Of an answer to a text that is unlike those of the training.
+function doubt(share, isUnknown) {
+  return `. Do not trust this: ${isUnknown ? "no word of the text is known" : `${Math.floor(100 * share)} % of its words are known, fewer than of nearly all texts of the training`}.`;
+}
+
+// Several labels of a row are one cell, with | between them: a label that has it could not be told from two.
+function checkLabels(labels) {
+  const unclear = labels.map(String).find(label => label.includes("|"));
+  if (unclear !== undefined) throw new Error(`The label ${unclear} has | in it, which stands between the labels of a row in a csv: two labels would read the same. Ask "bywords predict" for .jsonl, or call the label otherwise.`);
+}
+
 // A name that none of the answers has.
 function keptName(name, names, answers) {
   if (!answers.includes(name)) return name;

@@ -251,7 +251,7 @@ def read_outcomes(
 ) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
     """The labels of the texts that have some, or that are known to have none of several, by the number of the text.
 
-    Returns: them, and what is to be said of the texts that were answered and have none.
+    Returns: them, and what is to be said of the texts that were answered and have none, and of how they were chosen.
     """
     by_text: dict[int, list[Answer]] = {}
     names = read_names(connection)
@@ -265,9 +265,15 @@ def read_outcomes(
         "are skipped or not sure": sum(bool(kinds) and kinds <= {"skip", "unsure"} for kinds in without),
     }
     said = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
-    return {
-        text: tuple(names.names[number] for number in labels) for text, labels in found.items() if labels is not None
-    }, (f"of the texts that were answered, {said}: they have no label",) if said else ()
+    notes = [f"of the texts that were answered, {said}: they have no label"] if said else []
+    labelled = {text: labels for text, labels in found.items() if labels is not None}
+    n_chosen = sum(any(one.why == "uncertain" for one in by_text[text]) for text in labelled)
+    if n_chosen:
+        notes.append(
+            f"{n_chosen:,} of the {len(labelled):,} labelled texts were chosen because a model was least sure of them: "
+            "on such texts, held out, it is as a rule less often right than on new ones"
+        )
+    return {text: tuple(names.names[n] for n in labels) for text, labels in labelled.items()}, tuple(notes)
 
 
 def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) -> Iterator[Table]:

@@ -14,7 +14,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,16 @@ class Writer:
         if ending == ".xlsx":
             check_installed("xlsxwriter", what=f"writing {path}")
         return cls(answers, ending, is_compressed=is_compressed)
+
+    def check_labels(self, names: Iterable[object]) -> None:
+        """Raise SettingError for a label that could not be told from two, where those of a row are in one field."""
+        is_flat = "labels" in self.answers and self.ending not in (".jsonl", ".ndjson", ".parquet")
+        unclear = [str(name) for name in names if BETWEEN_LABELS in str(name)] if is_flat else []
+        if unclear:
+            raise SettingError(
+                f"the label {unclear[0]!r:.100} has {BETWEEN_LABELS} in it, which stands between the labels of a row "
+                f"in {self.ending}: two labels would read the same. Write .jsonl or .parquet, or call it otherwise."
+            )
 
     def start(self, table: Table | None) -> None:
         """Take the columns of a CSV, and how it is written, from the first block of the file; None for plain lines."""

@@ -180,17 +180,19 @@ class LabellingSite(Site):
         return self._state()
 
     def _review(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        """Texts to look at again: those of a label or of an audit, or on which people disagree, with who said what."""
+        """Texts to look at again, of a label or of an audit, in dispute or set aside, with who said what."""
         agreed = None
         if asked["of"] == "audit":
             doubts = [dataclasses.asdict(item) for item in review_items(self.project) if not item.is_done]
             return {"n": len(doubts), "texts": [{"id": one.pop("number"), **one} for one in doubts[:LISTED]]}
         if asked["of"] == "disagreements":
             numbers, agreed = self.project.disagreements(), agreement(self.project)
+        elif asked["of"] == "set aside":
+            numbers = self.project.set_aside()
         elif asked["of"] == "label":
             numbers = self.project.texts_of(asked["label"])
         else:
-            raise RequestError(422, "'of' has to be 'disagreements', 'label' or 'audit'.", "of")
+            raise RequestError(422, "'of' has to be 'disagreements', 'set aside', 'label' or 'audit'.", "of")
         texts = [
             {"id": number, "said": [one._asdict() for one in self.project.answers(number)]}
             for number in numbers[:LISTED]

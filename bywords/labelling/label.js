@@ -56,6 +56,7 @@ function connected(is, why) {
   isLost = !is;
 }
 function trouble(words) { if ($("trouble").textContent !== words) $("trouble").textContent = words; $("trouble").hidden = !words; }
+function hint(words) { if ($("answer").hidden) hear(words); else $("suggestion").textContent = words; } // what a key has not done
 function hear(words) { $("heard").textContent = words; }
 
 // Answers
@@ -79,18 +80,19 @@ function answer(kind, labels = []) {
   const item = held[0];
   if (!item) return;
   if (review && kind === "skip") return leave();
-  held.shift();
+  held.shift(); if (!isLost) trouble(""); // of an answer before
   const both = labelled(item);
   if (review) review.done.push({entry: item.entry, before: new Map(review.now)});
   for (const [id, label] of both) { // of two duplicates both get what is said
     const given = kind !== "keep" ? {kind, labels} : label === LEFT_OUT ? {kind: "leave out", labels: []} : {kind: "label", labels: [label]};
     if (review) review.now.set(id, given.kind === "label" ? given.labels[0] : LEFT_OUT);
-    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
+    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && (review.settles || isOfOthers(item))), item});
   }
   keep();
   hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
   show(); inLine(send); inLine(fill);
 }
+const isOfOthers = item => (item.said || []).some(one => one.annotator !== person && one.annotator !== "(file)"); // what corrects them is the last word
 function labelled(item) { // a text of an audit, and its duplicate, with their labels now
   const both = [[item.id, item.answer ?? item.label], [item.other, item.other_answer ?? item.other_label]];
   return (item.other == null ? both.slice(0, 1) : both).map(([id, label]) => [id, review && review.now.has(id) ? review.now.get(id) : label]);
@@ -147,7 +149,7 @@ function undo() {
       throw error;
     });
     take(found);
-    if (!found.item) { hear("There is nothing to undo."); return; }
+    if (!found.item) { hint("There is nothing to undo."); return; }
     let {item} = found;
     const isOf = one => one.id === item.id || one.other === item.id, last = review && review.done.pop();
     const entry = last && isOf(last.entry) ? last.entry : review && review.texts.find(isOf);
@@ -165,18 +167,18 @@ function show() {
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
-    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
-    $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
+    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : `No text is left here: all are labelled, skipped, or before others. ${state.status.n_skipped + state.status.n_unsure ? "Those skipped are below Review. " : ""}${state.status.n_labelled ? "End the command where it runs, with Ctrl-C: it says how to train." : ""}`;
+    $("again").hidden = waits || Boolean(review); $("undo-last").hidden = waits; $("text").dataset.id = "";
     return;
   }
   if (review) $("review-name").textContent = `${review.name}: ${review.texts.indexOf(item.entry) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
   chosen = new Set();
-  if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
+  if (isNew) { $("note").value = item.note || ""; noteOpen(Boolean(item.note)); $("filter").value = ""; isAsked = false; }
   $("text").dataset.id = name;
   $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : labelled(item).map(([, label], n) => part(label, n ? item.other_text : item.text))));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
   scrollTo(0, 0);
-  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${named(labelled(item)[0][1])}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${turned(named(labelled(item)[0][1]))}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.map(turned).join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
   if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
@@ -199,10 +201,11 @@ function coloured(text, words) {
   }
   return [...parts, signs.slice(at).join("")];
 }
+const turned = name => /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name; // read from the right: it turns nothing beside it round
 const percent = share => share > .995 && share < 1 ? "> 99 %" : share < .005 && share > 0 ? "< 1 %" : `${Math.round(100 * share)} %`;
 const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
 function suggest(item) {
-  const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
+  const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${turned(name)} ${percent(chances.get(name))}`).join(", ");
   $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
     : item.is_test ? "To test on, so without a suggestion: by such texts the accuracy is measured."
     : item.why === "again" ? "Somebody else has labelled this one too." : "";
@@ -211,6 +214,7 @@ function suggest(item) {
 // Labels
 let buttons = new Map(), isAsked = false; // whether the field to find labels is
 const isFinding = () => isAsked || !state.labels.length || state.labels.length > MANY;
+function leaveFinding() { $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
 function find() { isAsked = true; labels(); $("filter").focus(); }
 function matching() {
   const wanted = $("filter").value.trim().toLocaleLowerCase();
@@ -237,14 +241,14 @@ function labels() {
     return button;
   });
   if (wanted && !rows.some(row => row.name.toLocaleLowerCase() === wanted.toLocaleLowerCase())) {
-    all.push(extra("adding", `New label “${wanted}”`, () => inLine(() => add(wanted, true))));
+    all.push(extra("adding", `New label “${turned(wanted)}”`, () => inLine(() => add(wanted, true))));
   } else if (!isFinding()) {
     const button = extra("finding", "New label", find), sign = document.createElement("kbd");
     sign.textContent = "/"; button.prepend(sign); button.setAttribute("aria-keyshortcuts", "/"); all.push(button);
   }
   $("labels").replaceChildren(...all);
   const n = rows.length;
-  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits: Enter leads to the new one, and once more adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
+  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${turned(rows[0].name)}.` : "No label fits: Enter leads to the new one, and once more adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
   $("submit").hidden = $("none").hidden = !state.several;
   $("confirm").hidden = $("leave-out").hidden = !item.label; $("unsure").hidden = Boolean(item.label);
   if (had && buttons.has(had)) buttons.get(had).focus();
@@ -266,16 +270,21 @@ function enter() {
   if (state.several) {
     if (chosen.size) return answer("label", [...chosen]);
     const names = likely(item);
-    if (names.length) { chosen = new Set(names); labels(); return hear(`${names.join(", ")} chosen. Enter again keeps it.`); }
-    return hear("Choose labels first, or 0 for none of them.");
+    if (names.length) { chosen = new Set(names); labels(); return hint(`${names.map(turned).join(", ")} chosen. Enter again keeps it.`); }
+    return hint("Choose labels first, or 0 for none of them.");
   }
   const [name] = likely(item);
-  if (name) give(name); else hear("There is no suggestion: choose a label.");
+  if (name) give(name); else hint("There is no suggestion: choose a label.");
 }
 async function add(name, isGiven) {
-  take(await insist("api/labels", () => ({add: name})));
-  $("changed").textContent = `${name} is a label now.`; hear(`${name} is a label now.`); $("filter").value = ""; labels();
-  if (isGiven) give(state.labels.at(-1).name);
+  const before = new Set(state.labels.map(row => row.name));
+  const its = () => state.labels.find(row => row.name.toLocaleLowerCase() === name.toLocaleLowerCase()) || state.labels.findLast(row => !before.has(row.name));
+  try { take(await insist("api/labels", () => ({add: name}))); } catch (error) {
+    take(await insist("api/state")); // another window may have added it
+    if (!isGiven || !its()) throw error;
+  }
+  $("changed").textContent = `${its().name} is a label now.`; hear(`${its().name} is a label now.`); $("filter").value = ""; labels();
+  if (isGiven) give(its().name);
 }
 
 // What stands beside it
@@ -337,23 +346,24 @@ $("add").onsubmit = event => {
   inLine(() => add(name, false).then(() => { $("new-label").value = ""; }).catch(error => { $("changed").textContent = error.message; }));
 };
 $("change").onsubmit = event => event.preventDefault();
-$("rename").onclick = () => { const old = $("old-label").value, to = $("new-name").value.trim(); if (to) change({rename: old, to}, `${old} is called ${to} now.`); };
+$("rename").onclick = () => { const old = $("old-label").value, to = $("new-name").value.trim(); if (to) change({rename: old, to}, `${turned(old)} is called ${turned(to)} now.`); };
 $("merge").onclick = () => {
   const old = $("old-label").value, into = $("into").value;
   if (old === into) { $("changed").textContent = "Choose two different labels."; return; }
-  if (confirm(`All texts of “${old}” will be “${into}”. This cannot be undone.`)) change({merge: [old], into}, `${old} is ${into} now.`);
+  if (confirm(`All texts of “${turned(old)}” will be “${turned(into)}”. This cannot be undone.`)) change({merge: [old], into}, `${turned(old)} is ${turned(into)} now.`);
 };
-$("split").onclick = () => look({of: "label", label: $("old-label").value}, `Texts of ${$("old-label").value}`);
+$("split").onclick = () => look({of: "label", label: $("old-label").value}, `Texts of ${turned($("old-label").value)}`);
 
 // Review
 function reviews() {
-  const all = [[state.n_doubts, "audit", "Doubtful labels"], [state.status.n_disagreements, "disagreements", "Disagreements to settle"]], list = $("review-list");
+  const {n_disagreements, n_skipped, n_unsure} = state.status, list = $("review-list");
+  const all = [[state.n_doubts, "audit", "Doubtful labels"], [n_disagreements, "disagreements", "Disagreements to settle"], [n_skipped + n_unsure, "set aside", "Skipped or not sure"]];
   const shown = all.filter(([n]) => n);
   if (list.dataset.shown === JSON.stringify(shown)) return;
   list.dataset.shown = JSON.stringify(shown);
   list.replaceChildren(...shown.map(([n, of, name]) => {
     const button = document.createElement("button"); button.type = "button"; button.textContent = `${name} (${n.toLocaleString("en")})`;
-    button.onclick = () => look({of}, name, true); return button;
+    button.onclick = () => look({of}, name, of !== "set aside"); return button;
   }));
   if (!shown.length) list.textContent = "There is nothing to review.";
 }
@@ -371,7 +381,7 @@ $("leave-review").onclick = () => inLine(async () => { await send(); held = revi
 
 // Keys and buttons
 function noteOpen(is) { $("noted").hidden = !is; $("take-note").setAttribute("aria-expanded", is); }
-$("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = undo;
+$("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = $("undo-last").onclick = undo;
 $("confirm").onclick = () => answer("keep"); $("leave-out").onclick = () => answer("leave out"); $("submit").onclick = enter; $("none").onclick = () => answer("label", []);
 $("take-note").onclick = () => { noteOpen($("noted").hidden); if (!$("noted").hidden) $("note").focus(); };
 $("again").onclick = () => { isOver = false; show(); inLine(fill); };
@@ -379,7 +389,7 @@ $("note").onkeydown = event => { if (event.key === "Enter" || event.key === "Esc
 $("filter").oninput = labels;
 $("filter").onkeydown = event => {
   event.stopPropagation();
-  if (event.key === "Escape") { event.preventDefault(); $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
+  if (event.key === "Escape") { event.preventDefault(); leaveFinding(); }
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
   const [first] = matching();
@@ -389,13 +399,14 @@ $("keys").checked = localStorage.getItem("bywords keys") !== "off";
 $("keys").onchange = () => localStorage.setItem("bywords keys", $("keys").checked ? "on" : "off");
 addEventListener("keydown", event => {
   const at = event.target;
-  if (!$("keys").checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || $("answer").hidden) return;
+  if (!$("keys").checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || !state) return;
   if (at.closest("input:not([type=checkbox]), select, textarea")) return;
+  if ($("answer").hidden && (event.key.toLowerCase() !== "u" || $("empty").hidden || $("undo-last").hidden)) return;
   const row = state.labels.find(row => row.key === event.key);
   const does = row ? () => give(row.name) : {
     Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: $("unsure").hidden ? null : () => answer("unsure"), u: undo,
     k: $("confirm").hidden ? null : () => answer("keep"), l: $("confirm").hidden ? null : () => answer("leave out"),
-    n: () => $("take-note").click(), "/": find, 0: state.several ? () => answer("label", []) : null,
+    n: () => $("take-note").click(), "/": find, Escape: isAsked || $("filter").value ? leaveFinding : null, 0: state.several ? () => answer("label", []) : null,
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (does) { event.preventDefault(); does(); }
 });

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -49,9 +49,9 @@ from bywords.io.projects import (
 )
 from bywords.io.readers import Block, read_blocks
 from bywords.io.tables import Table
-from bywords.io.writers import kept_name
+from bywords.io.writers import BETWEEN_LABELS, kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
-from bywords.terminal import command
+from bywords.terminal import command, shell_words
 from bywords.text.tokenizer import SEPARATOR
 
 FIRST_RANDOM = 20  # answers, drawn from all texts, before a model chooses
@@ -80,6 +80,7 @@ class Item:
     why: str
     suggestion: list[tuple[str, float]]
     words: list[tuple[int, int, float]]
+    note: str = ""  # of an answer that was taken back
 
 
 class Said(NamedTuple):
@@ -125,6 +126,7 @@ class Project:
         self._lock = threading.RLock()
         self.queue: Queue | None = None  # of the last model
         self.matched: dict[str, str] = {}  # labels of its files that were taken for others, and these
+        self.n_contrary = 0  # texts that a person gave different labels in its files
         self.estimate: Estimate | None = None  # of the last model
         self.on_answer: Callable[[], None] = lambda: None  # called after each answer, in the thread that gave it
         self.record: ProjectRecord = read_record(connection, path)
@@ -179,8 +181,9 @@ class Project:
         """A new project with the texts of these files, in their order, and these labels.
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
-        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading`
-        is that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
+        labels that the texts have already: a text that has one is labelled, one with an empty cell is not; several
+        have `label_separator` between them, or |. Nobody is asked for blank texts. `reading` is that of `read_blocks`.
+        Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
         """
@@ -236,10 +239,7 @@ class Project:
         folds: bool = False,
     ) -> Self:
         """A new project with these documents, whole or not there. With `folds`, capitals make no other label."""
-        if path.exists():
-            raise SettingError(
-                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
-            )
+        cls.check_new(path)
         if overlap < 1:
             raise SettingError(f"overlap is {overlap}, expected 1 or more people for each text.")
         names = [checked_name(name) for name in labels]
@@ -270,6 +270,14 @@ class Project:
         project = cls.open(path)
         project.matched = filler.matched
         return project
+
+    @staticmethod
+    def check_new(path: Path) -> None:
+        """Raise SettingError where there is a file already."""
+        if path.exists():
+            raise SettingError(
+                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
+            )
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -357,7 +365,9 @@ class Project:
         with self._lock, database_errors(self.path):
             found = []
             for number in numbers:
-                row = self._connection.execute("SELECT text FROM texts WHERE id = ?", (number,)).fetchone()
+                row = None
+                if 0 <= number < self.n_texts:  # SQLite takes no larger ones than 64 bits
+                    row = self._connection.execute("SELECT text FROM texts WHERE id = ?", (number,)).fetchone()
                 if row is None:
                     raise SettingError(f"there is no text {number}: they are 0 to {self.n_texts - 1}.")
                 found.append(str(row[0]))
@@ -409,8 +419,8 @@ class Project:
                     found.setdefault(shown, []).append(number)
         return found
 
-    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str]]]) -> dict[str, str]:
-        """Answers from elsewhere: number of a text, person, kind, labels. All of them are written, or none.
+    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str], str]]) -> dict[str, str]:
+        """Answers from elsewhere: number of a text, person, kind, labels, source. All of them are written, or none.
 
         Labels that are new are added; one that differs only by capitals from a label that there is, is that one. An
         answer that is there already is not written again.
@@ -419,9 +429,8 @@ class Project:
         """
         matched: dict[str, str] = {}
         with self._lock, database_errors(self.path), self._writing():
-            for number, annotator, kind, labels in answers:
-                source = GIVEN if annotator == FROM_FILE else ASKED
-                if source == ASKED:
+            for number, annotator, kind, labels, source in answers:
+                if source != GIVEN:
                     _check_annotator(annotator)
                 names = []
                 for given in map(checked_name, labels):
@@ -457,7 +466,7 @@ class Project:
             self._refresh()
             self._pending[annotator] = {last.text_id: last.why} | self._pending.get(annotator, {})  # the first one
         self.on_answer()
-        return self.item(last.text_id, last.why)
+        return replace(self.item(last.text_id, last.why), note=last.note)
 
     def labels(self) -> list[LabelRow]:
         """The labels, by age, with how many texts have each."""
@@ -478,10 +487,14 @@ class Project:
             self._connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
 
     def rename_label(self, name: str, new: str) -> None:
-        """Call a label otherwise, in all answers. Raises SettingError for a name that another label has."""
+        """Call a label otherwise, in all answers.
+
+        Raises: SettingError for a name that another label has, and for a label that the documents of a review have.
+        """
         new = checked_name(new)
         with self._lock, database_errors(self.path), self._writing():
             number = self._number(name)
+            self._check_not_of_review({number})
             if self._names.like(new) != name:
                 self._check_new(new)
             self._connection.execute("UPDATE labels SET name = ? WHERE id = ?", (new, number))
@@ -490,11 +503,13 @@ class Project:
     def merge_labels(self, names: Sequence[str], into: str) -> None:
         """Make one label of several: all texts of `names` have the label `into`, one of them or another.
 
-        Raises: SettingError for a label that there is not.
+        Raises: SettingError for a label that there is not, and for one that the documents of a review have.
         """
         with self._lock, database_errors(self.path), self._writing():
             target = self._number(into)
-            for number in sorted({self._number(name) for name in names} - {target}):
+            merged = {self._number(name) for name in names} - {target}
+            self._check_not_of_review(merged)
+            for number in sorted(merged):
                 self._connection.execute("UPDATE labels SET merged_into = ? WHERE id = ?", (target, number))
         self.on_answer()
 
@@ -561,6 +576,16 @@ class Project:
         with self._lock:
             self._refresh()
             return sorted(self._conflicts)
+
+    def set_aside(self) -> list[int]:
+        """The numbers of texts without a label that somebody has skipped, or is not sure of, ascending."""
+        with self._lock:
+            self._refresh()
+            is_aside = {
+                text: any(one.kind in ("skip", "unsure") for one in answers.values())
+                for text, answers in self._answers.items()
+            }
+            return sorted(text for text, is_one in is_aside.items() if is_one and text not in self._outcomes)
 
     def status(self) -> Status:
         """What was done so far, how good the model is, and whether to stop."""
@@ -736,6 +761,19 @@ class Project:
             raise SettingError(f"there is no label {name!r}.{did_you_mean(name, names)} The labels: {quoted(names)}.")
         return self._names.numbers[name]
 
+    def _check_not_of_review(self, numbers: Collection[int]) -> None:
+        """Raise SettingError for labels of the documents of a review: its corrections name what these have."""
+        if not self.doubts():
+            return
+        for answers in self._answers.values():
+            for one in answers.values():
+                if one.source == GIVEN and (found := set(self._names.of(one)).intersection(numbers)):
+                    name = self._names.names[min(found)]
+                    raise SettingError(
+                        f"the documents of this review have the label {name!r}, and it has to stay as they have it. "
+                        f"Call it otherwise when you train: {shell_words(['--map-label', f'{name}=NEW'])}."
+                    )
+
     def _check_new(self, name: str) -> None:
         found = self._names.like(name)
         if found in self._names.numbers:
@@ -803,10 +841,13 @@ class _Filler:
         given: list[list[str] | None]
         if label in table.lists:
             given = table.lists[label].to_list()
-        elif self.separator is not None:
-            given = [None if cell is None else cell.split(self.separator) for cell in table.columns[label].to_list()]
         else:
-            given = [[cell] if cell is not None and cell.strip() else None for cell in table.columns[label].to_list()]
+            separator = self.separator or (BETWEEN_LABELS if self.is_multilabel else None)
+            cells = table.columns[label].to_list()
+            given = [
+                None if cell is None or not cell.strip() else [cell] if separator is None else cell.split(separator)
+                for cell in cells
+            ]
         rows = []
         for number, names in enumerate(given, start=self.n_texts):
             if names is None:

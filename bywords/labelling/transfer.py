@@ -12,22 +12,26 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import polars as pl
 
-from bywords.errors import DataError, SettingError, check_choice
+from bywords.errors import DataError, SettingError, check_choice, quoted
 from bywords.files import replacing, write_errors, write_whole
 from bywords.io.formats import format_ending
-from bywords.io.projects import project_tables
+from bywords.io.projects import ASKED, GIVEN, SETTLED, project_tables
 from bywords.io.readers import read_corpus
 from bywords.io.streams import open_input
 from bywords.io.tables import Table
-from bywords.io.writers import FRAMES, Writer, merge_parquet, write_spreadsheet
+from bywords.io.writers import BETWEEN_LABELS, FRAMES, Writer, merge_parquet, write_spreadsheet
 from bywords.labelling.project import FROM_FILE, Project, Said, checked_name, shown_text
+
+if TYPE_CHECKING:
+    from bywords.data.corpus import Corpus
 
 Style = Literal["table", "argilla", "label-studio"]
 STYLES: tuple[Style, ...] = ("table", "argilla", "label-studio")
+_OF_TOOL = ("annotations", "completions", "responses")  # what a record of theirs has
 QUESTION = "label"  # that people were asked, in the formats that name it
 
 
@@ -38,6 +42,7 @@ class Labelled(NamedTuple):
     annotator: str
     kind: str  # "label" or "skip"
     labels: tuple[str, ...]
+    source: str = ASKED
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,20 @@ class Imported:
     n_answers: int
     n_not_there: int
     matched: dict[str, str]  # labels that differ only by capitals from those that there are, and these
+    new: tuple[str, ...]  # labels that the project did not have
+    n_none: int  # answers that no label fits
+    n_contrary: int  # texts that one person gives different labels: the last ones count
 
 
 def export_answers(project: Project, path: Path, *, style: Style = "table", everything: bool = False) -> int:
     """Write the labelled texts of a project to a file, or `everything`, also those without a label.
 
-    A table has a label, or several, by what all people said together; the other styles have each person's.
+    A table has a label, or several, by what all people said together; the other styles have each person's, also who
+    skipped a text or left it out.
 
-    Returns: how many texts are in it. Raises: SettingError for a name that does not say a format that there is, and
-    where it cannot be written; DataError where nothing is labelled.
+    Returns: how many labelled texts are in it. Raises: SettingError for a name that does not say a format that there
+    is, for a label that has the sign which the format has between labels, and where it cannot be written; DataError
+    where nothing is labelled.
     """
     check_choice("style", style, STYLES)
     if style == "table":
@@ -64,10 +74,12 @@ def export_answers(project: Project, path: Path, *, style: Style = "table", ever
         raise SettingError(f"{path}: {style} is JSON: expected a name that ends in .json.")
     said: dict[int, list[Said]] = {}
     for one in project.answers():
-        said.setdefault(one.text_id, []).append(one)
+        if one.annotator != FROM_FILE or one.kind == "label":  # a blank text is left out by nobody
+            said.setdefault(one.text_id, []).append(one)
+    labelled = [number for number, some in said.items() if any(one.kind == "label" for one in some)]
     record = argilla_record if style == "argilla" else label_studio_task
     numbers = range(project.n_texts) if everything else sorted(said)
-    if not numbers:
+    if not (labelled or everything):
         raise DataError(f"{project.path}: no text has a label yet.")
 
     def parts() -> Iterator[bytes]:
@@ -79,12 +91,16 @@ def export_answers(project: Project, path: Path, *, style: Style = "table", ever
         yield b"\n]\n"
 
     write_whole(path, parts())
-    return len(numbers)
+    return len(labelled)
 
 
 def argilla_record(number: int, text: str, said: list[Said], is_multilabel: bool) -> dict[str, Any]:
-    """A text as Argilla 2 writes its records (`rg.Record.to_dict`), with the question "label"."""
+    """A text as Argilla 2 writes its records (`rg.Record.to_dict`), with the question "label".
+
+    Of the last word, which Argilla does not know, only that is written.
+    """
     labelled = [one for one in said if one.kind == "label"]
+    labelled = [one for one in labelled if one.source == SETTLED][-1:] or labelled
     values = [{"value": list(one.labels) if is_multilabel else one.labels[0], "user_id": one.annotator or "anonymous"}
               for one in labelled]  # fmt: skip
     return {
@@ -94,10 +110,14 @@ def argilla_record(number: int, text: str, said: list[Said], is_multilabel: bool
 
 
 def label_studio_task(number: int, text: str, said: list[Said], is_multilabel: bool) -> dict[str, Any]:
-    """A text as a task of Label Studio, with <Choices name="label" toName="text"> and <Text name="text">."""
+    """A text as a task of Label Studio, with <Choices name="label" toName="text"> and <Text name="text">.
+
+    The last word is what is called ground truth there.
+    """
     annotations = [
         {
             "id": one.id, "completed_by": one.annotator or "anonymous", "was_cancelled": one.kind != "label",
+            "ground_truth": one.source == SETTLED,
             "result": [
                 {"id": f"{one.id}", "from_name": QUESTION, "to_name": "text", "type": "choices",
                  "value": {"choices": list(one.labels)}}
@@ -108,23 +128,59 @@ def label_studio_task(number: int, text: str, said: list[Said], is_multilabel: b
     return {"id": number, "data": {"text": text}, "annotations": annotations, "predictions": []}
 
 
-def read_answers_of(path: Path, **reading: Any) -> list[Labelled]:
+def read_answers_of(path: Path, *, is_multilabel: bool, **reading: Any) -> list[Labelled]:
     """What people said of texts, in a table with labels, or in the JSON of Argilla or Label Studio.
 
-    Raises: DataError, naming the file and the record, for what is none of them.
+    Where texts have several labels, those of a cell have | between them, as exports write them, or what is said.
+    Raises: DataError, naming the file and the record, for what is none of them, and for several labels of a text
+    where each has one.
     """
-    if format_ending(path) == ".json":
-        records = _json_records(path)
-        if records and isinstance(records[0], dict):
-            if "annotations" in records[0] or "completions" in records[0]:
-                return [one for index, task in enumerate(records) for one in _of_task(path, index, task)]
-            if "responses" in records[0]:
-                return [one for index, record in enumerate(records) for one in _of_record(path, index, record)]
-    corpus = read_corpus(path, **reading)
-    names = corpus.names()
-    labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in names]
-    texts = map(shown_text, corpus.texts.to_list())
-    return [Labelled(text, FROM_FILE, "label", some) for text, some in zip(texts, labels, strict=True)]
+    found = _of_tool(path)
+    if found is None:
+        corpus = _table(path, is_multilabel, reading)
+        labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in corpus.names()]
+        texts = map(shown_text, corpus.texts.to_list())
+        said = zip(texts, labels, strict=True)  # an empty list is an answer only where a text may have none
+        found = [Labelled(text, FROM_FILE, "label", some, GIVEN) for text, some in said if some or is_multilabel]
+    for one in found:
+        if one.kind == "label" and len(one.labels) != 1 and not is_multilabel:
+            raise DataError(
+                f"{path}: {one.text!r:.60} has {quoted(list(one.labels)) or 'no label'}, and a text of this project "
+                "has one label. A project whose texts have any number is made with --several."
+            )
+    return found
+
+
+def _of_tool(path: Path) -> list[Labelled] | None:
+    """What people said in Argilla or Label Studio; None for another file."""
+    records = _records_of_tool(path)
+    if records is None:
+        return None
+    read = _of_record if records[0].keys().isdisjoint(("annotations", "completions")) else _of_task
+    return [one for index, record in enumerate(records) for one in read(path, index, record)]
+
+
+def _records_of_tool(path: Path) -> list[Any] | None:
+    if format_ending(path) != ".json":
+        return None
+    records = _json_records(path)
+    is_its = records and isinstance(records[0], dict) and not records[0].keys().isdisjoint(_OF_TOOL)
+    return records if is_its else None
+
+
+def _table(path: Path, is_multilabel: bool, reading: Mapping[str, Any]) -> Corpus:
+    if is_multilabel and reading.get("label_separator") is None:
+        with contextlib.suppress(SettingError):  # of labels that are lists
+            return read_corpus(path, **{**reading, "label_separator": BETWEEN_LABELS})
+    return read_corpus(path, **reading)
+
+
+def _n_contrary(found: Iterable[Labelled]) -> int:
+    """How many texts one person gives different labels."""
+    said: dict[tuple[str, str, str], set[tuple[str, tuple[str, ...]]]] = {}
+    for one in found:
+        said.setdefault((one.text, one.annotator, one.source), set()).add((one.kind, tuple(sorted(one.labels))))
+    return len({text for (text, *_), some in said.items() if len(some) > 1})
 
 
 def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
@@ -135,28 +191,37 @@ def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
 
     Raises: DataError as `read_answers_of`, and SettingError for labels that cannot be; nothing is then taken over.
     """
-    found = read_answers_of(path, **reading)
-    numbers = project.numbers_of({one.text for one in found})
-    rows = [(number, one) for one in found for number in numbers.get(one.text, [])]
-    matched = project.take_over([(number, one.annotator, one.kind, one.labels) for number, one in rows])
-    return Imported(len(rows), sum(one.text not in numbers for one in found), matched)
+    found = read_answers_of(path, is_multilabel=project.record.is_multilabel, **reading)
+    numbers, before = project.numbers_of({one.text for one in found}), {row.name for row in project.labels()}
+    there = [one for one in found if one.text in numbers]
+    rows = [(number, one) for one in there for number in numbers[one.text]]
+    matched = project.take_over([(number, *one[1:]) for number, one in rows])
+    new = tuple(row.name for row in project.labels() if row.name not in before)
+    n_none = sum(one.kind == "label" and not one.labels for _, one in rows)
+    return Imported(len(rows), len(found) - len(there), matched, new, n_none, _n_contrary(there))
 
 
 def is_of_tool(path: Path) -> bool:
     """Whether a file has what people said in Argilla or Label Studio."""
-    if format_ending(path) != ".json":
-        return False
-    first = next(iter(_json_records(path)), None)
-    return isinstance(first, dict) and not first.keys().isdisjoint(("annotations", "completions", "responses"))
+    return _records_of_tool(path) is not None
 
 
 def create_from_answers(path: Path | str, source: Path, **settings: Any) -> Project:
-    """A new project of the texts of a file of Argilla or Label Studio, with what people said of them."""
-    found = read_answers_of(source)
+    """A new project of the texts of a file of Argilla or Label Studio, with what people said of them.
+
+    It is whole or not there. Raises: as `Project.of_texts` and `import_answers`.
+    """
+    path = Path(path)
+    Project.check_new(path)
+    found = read_answers_of(source, is_multilabel=settings.get("several", False))
     texts = list(dict.fromkeys(_texts_of(source)))
-    project = Project.of_texts(path, texts, **settings)
     numbers = {text: number for number, text in enumerate(texts)}
-    project.matched = project.take_over([(numbers[one.text], one.annotator, one.kind, one.labels) for one in found])
+    with replacing(path) as beside:
+        beside.unlink(missing_ok=True)
+        with Project.of_texts(beside, texts, **settings) as made:
+            matched = made.take_over([(numbers[one.text], *one[1:]) for one in found])
+    project = Project.open(path)
+    project.matched, project.n_contrary = matched, _n_contrary(found)
     return project
 
 
@@ -165,6 +230,7 @@ def _export_table(project: Project, path: Path, *, everything: bool) -> int:
         raise SettingError(f"{path} is the project itself: choose another name.")
     name = project.record.label_column
     writer, n_rows = Writer.of(path, [name]), 0
+    writer.check_labels(row.name for row in project.labels())
     with write_errors(path), replacing(path) as beside, contextlib.ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(dir=path.parent)))
         parts: list[Path] = []
@@ -231,9 +297,9 @@ def _of_task(path: Path, index: int, task: Any) -> Iterator[Labelled]:
         chosen = [part["value"].get("choices") for part in results if isinstance(part.get("value"), Mapping)]
         labels = tuple(str(label) for some in chosen if isinstance(some, list) for label in some)
         if one.get("was_cancelled") or (not labels and not results):
-            yield Labelled(text, _person(one.get("completed_by")), "skip", ())
+            yield _said(text, one.get("completed_by"), "skip")
         elif labels:
-            yield Labelled(text, _person(one.get("completed_by")), "label", labels)
+            yield _said(text, one.get("completed_by"), "label", labels, is_settled=bool(one.get("ground_truth")))
 
 
 def _of_record(path: Path, index: int, record: Any) -> Iterator[Labelled]:
@@ -250,7 +316,12 @@ def _of_record(path: Path, index: int, record: Any) -> Iterator[Labelled]:
         value = one.get("value") if isinstance(one, Mapping) else None
         labels = tuple(map(str, value)) if isinstance(value, list) else (str(value),)
         if value is not None:
-            yield Labelled(text, _person(one.get("user_id")), "label", labels)
+            yield _said(text, one.get("user_id"), "label", labels)
+
+
+def _said(text: str, person: Any, kind: str, labels: tuple[str, ...] = (), *, is_settled: bool = False) -> Labelled:
+    name = _person(person)
+    return Labelled(text, name, kind, labels, GIVEN if name == FROM_FILE else SETTLED if is_settled else ASKED)
 
 
 def _list(path: Path, index: int, record: Any, key: str) -> Iterable[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter, deque
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.auditing.model_drift import compared, judged
+from bywords.auditing.model_drift import Kind, compared, judged
 from bywords.evaluation.profile import Profile
 from bywords.extras import needed
 from bywords.fitted import FittedClassifier, Predictions, TopPredictions
@@ -18,6 +19,7 @@ from bywords.fitted import FittedClassifier, Predictions, TopPredictions
 WINDOW = 1_000  # texts, the last ones, that the running shares are of
 LEAST_TEXTS = 100  # that are compared with those of the training
 N_DRAWS = 499  # for a p-value of 0.002 at least
+LOOKS: tuple[Kind, ...] = ("known words", "confidence", "labels")
 _OF_DRIFT = f"of the last {WINDOW:,} texts, as `bywords drift` has it."
 MOST_LABELS = 200  # that are counted each by its name
 
@@ -53,7 +55,6 @@ class Metrics:
         self._other = prometheus.Gauge(
             "bywords_window_out_of_distribution_share", f"Share unlike the training, of the last {WINDOW}.", **gauge
         )
-        looks = ("known words", "confidence", "labels")
         self._drift = {
             name: prometheus.Gauge(f"bywords_window_drift_{name}", f"{said} {_OF_DRIFT}", ["look"], **gauge)
             for name, said in (
@@ -63,7 +64,7 @@ class Metrics:
             )
         }
         for gauges in self._drift.values():
-            for look in looks:
+            for look in LOOKS:
                 gauges.labels(look).set(float("nan"))
         # The last texts: what is known, how probable and which the likeliest label is, whether unlike; of one model.
         self._window: tuple[FittedClassifier | None, deque[tuple[float, float, bool, int]]] = None, deque()
@@ -125,13 +126,18 @@ class Metrics:
         sure: npt.NDArray[np.float64],
         likeliest: npt.NDArray[np.int64],
     ) -> None:
-        """Compare the window with what the model answered in training; of any number of labels not which these were."""
-        if len(known) < LEAST_TEXTS or not classifier.reliability.profile.n_answers:
-            return
-        new = Profile.of(likeliest, sure, known, len(classifier.classes))
-        if classifier.is_multilabel:
-            new = replace(new, labels=[])
-        for look in judged(compared(classifier, new, n_draws=N_DRAWS)):
-            self._drift["distance"].labels(look.kind).set(look.distance - look.by_chance)
-            self._drift["p_value"].labels(look.kind).set(look.p_holm)
-            self._drift["found"].labels(look.kind).set(look.is_drift)
+        """Compare the window with what the model answered in training; of any number of labels not which these were.
+
+        What is not compared is not a number, also where a model before this one had it.
+        """
+        found = []
+        if len(known) >= LEAST_TEXTS and classifier.reliability.profile.n_answers:
+            new = Profile.of(likeliest, sure, known, len(classifier.classes))
+            new = replace(new, labels=[]) if classifier.is_multilabel else new
+            found = judged(compared(classifier, new, n_draws=N_DRAWS))
+        looks = {one.kind: one for one in found}
+        for kind in LOOKS:
+            look = looks.get(kind)
+            self._drift["distance"].labels(kind).set(math.nan if look is None else look.distance - look.by_chance)
+            self._drift["p_value"].labels(kind).set(math.nan if look is None else look.p_holm)
+            self._drift["found"].labels(kind).set(math.nan if look is None else look.is_drift)

@@ -366,18 +366,24 @@ def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster):
     assert losing.n_steps >= 3
 
 
-def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
-    real, n_rounds = local.LocalExecutor.map_held, []
+def losing_all(monkeypatch, at):
+    """Let workers lose for good what they hold, in the pass of this number. Returns: the passes, as they begin."""
+    real, passes = local.LocalExecutor.map_held, []
 
     def losing(self, work, chunks, n_held=0):
-        n_rounds.append(work.__name__)
-        if len(n_rounds) == 7:
+        passes.append(work.__name__)
+        if len(passes) == at:
             raise HeldLostError("gone")
         return real(self, work, chunks, n_held)
 
     monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    return passes
+
+
+def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
+    passes = losing_all(monkeypatch, at=7)
     assert fitted_bytes(stored, workers=two_processes) == fitted_bytes(stored)
-    assert n_rounds.count("_counted") == 2
+    assert passes.count("_counted") == 2
 
 
 @pytest.mark.parametrize("on", [["--on", "local:1"], []])
@@ -505,17 +511,9 @@ def test_auto_in_parts_that_is_interrupted_goes_on_to_the_same_bits(for_auto, au
 
 
 def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):
-    real, done = local.LocalExecutor.map_held, []
-
-    def losing(self, work, chunks, n_held=0):
-        done.append(work.__name__)
-        if len(done) == 20:
-            raise HeldLostError("gone")
-        return real(self, work, chunks, n_held)
-
-    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    passes = losing_all(monkeypatch, at=20)
     assert auto_in_parts(for_auto, 3, two_processes)[1] == autos_here[3][1]
-    assert done.count("_counted") == 4  # words, and words and pairs, twice
+    assert passes.count("_counted") == 4  # words, and words and pairs, twice
 
 
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):

@@ -1,6 +1,8 @@
 """Work in other processes, of this machine or of a cluster: the same results in order, whatever becomes of a worker."""
 
+import contextlib
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -15,13 +17,17 @@ import polars as pl
 import pytest
 from small_corpus import TOPICS, small_corpus
 
+from bywords.auditing import audit
+from bywords.auditing.on_disk import audit_on_disk
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cluster import HeldLostError, executor, local
 from bywords.cluster.values import stored as stored_value
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
+from bywords.io.datasets import read_parts
 from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks
 from bywords.io.resumable import ResumableOutput
 from bywords.models import svm_in_parts
@@ -409,6 +415,128 @@ def test_a_value_that_is_read_again_by_the_same_process_stays_mapped_and_no_othe
     assert len(local._seen) == 3
     assert local._read(part) is not third  # it was not looked at for long
     assert len({one.path.name.split("-")[0] for one in [part, *others]}) == 7
+
+
+# Audits.
+
+AUDIT_PASSES = [
+    "_to_judge",
+    "_answers",
+    "_ranked",
+]  # on disk; in memory not the first, and one more
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """Training and test files of three topics, with duplicates within and across; and their audits without workers."""
+    folder = tmp_path_factory.mktemp("audited")
+    corpus, tested = small_corpus(150), small_corpus(60, seed=1)
+    rows = pl.DataFrame({"text": corpus.texts, "label": corpus.names()})
+    others = pl.DataFrame({"text": tested.texts, "label": tested.names()})
+    pl.concat([rows, rows[::9], pl.DataFrame({"text": [" - "], "label": ["space"]})]).write_csv(folder / "train.csv")
+    pl.concat([others, rows[::20]]).write_csv(folder / "test.csv")
+    train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+    return folder, audit(train, test), audited_on_disk(folder)
+
+
+def audited_on_disk(folder, workers=None, n_bytes=20_000, **options):
+    """What is found in three parts."""
+    with tempfile.TemporaryDirectory() as texts:
+        return audit_on_disk(
+            str(folder / "train.csv"), ReadOptions(), Path(texts), test=str(folder / "test.csv"), n_bytes=n_bytes,
+            n_parts=3, workers=workers, **options,
+        ).record  # fmt: skip
+
+
+def test_workers_find_what_an_audit_finds_without_them(audited, workers):
+    folder, in_memory, on_disk = audited
+    train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+    said = []
+    assert audit(train, test, workers=workers, on_start=said.append) == in_memory
+    assert in_memory.duplicates.impact.gain is not None
+    assert [one for one in said if "folds" in one] == [f"label errors: {n} of 5 folds" for n in range(1, 6)]
+    said.clear()
+    assert audited_on_disk(folder, workers, on_start=said.append) == on_disk
+    assert sum(row.confidence > 0 for row in on_disk.label_errors) > 150
+    assert "label errors: parts 1 to 2 of 3, 10 of 10 folds" in said
+    assert said[-1] == "label errors: part 3 of 3, 5 of 5 folds"
+
+
+@pytest.mark.parametrize("on", ["local:2", "ray"])
+@pytest.mark.parametrize("memory", [[], ["--memory", "100kB"]], ids=["in memory", "on disk"])
+def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(on, memory, bywords, audited, tmp_path, request):
+    request.getfixturevalue("cluster")
+    files = [str(audited[0] / "train.csv"), "--test", str(audited[0] / "test.csv"), *memory, "--out", "found"]
+    found = []
+    for more in ([], ["--on", on]):
+        code, out, said = bywords("audit", *files, *more)
+        assert (code, "2 worker" in said) == (0, bool(more)), said
+        its = {path.name: path.read_bytes() for path in (tmp_path / "found").iterdir()}
+        record = json.loads(its["audit.json"])
+        assert record.pop("command").endswith(" ".join(["--out found", *more]))
+        its["audit.html"] = its["audit.html"].replace(f" --on {on}".encode(), b"")
+        found.append((record, out, {name: its[name] for name in sorted(its) if name != "audit.json"}))
+    assert found[0] == found[1]
+    assert sorted(found[0][2]) == ["audit.html", "label-errors.csv"]
+
+
+@pytest.mark.parametrize("is_on_disk", [True, False])
+def test_workers_that_are_killed_in_each_pass_of_an_audit_change_nothing(audited, monkeypatch, is_on_disk):
+    map_held, submit, passes, killed = local.LocalExecutor.map_held, local.LocalExecutor._submit, [], []
+
+    def noting(self, work, chunks, n_held=0):
+        passes.append(work.__name__)
+        return map_held(self, work, chunks, n_held)
+
+    def killing(self, *task):
+        pending = submit(self, *task)
+        if passes[-1] not in killed:
+            killed.append(passes[-1])
+            for process in list(self._pool._processes):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", noting)
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    folder, in_memory, on_disk = audited
+    with local.LocalExecutor(2) as workers:
+        if is_on_disk:
+            assert audited_on_disk(folder, workers) == on_disk
+        else:
+            train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+            assert audit(train, test, workers=workers) == in_memory
+    assert killed == (AUDIT_PASSES if is_on_disk else [*AUDIT_PASSES[1:], "_answered"])
+
+
+def test_a_machine_that_is_lost_in_an_audit_changes_nothing(tmp_path, cluster):
+    generator = np.random.default_rng(0)
+    for name, n in (("train.csv", 600), ("test.csv", 10)):
+        texts = [
+            " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 100))]) for code in (0, 1) * n
+        ]  # so long that what is held of them is more than Ray sends with its tasks: it is lost with the machine
+        pl.DataFrame({"text": texts, "label": ["no", "yes"] * n}).write_csv(tmp_path / name)
+    lost = []
+
+    def lose(what):
+        if " folds" in what and not lost:
+            lost.append(what)
+            cluster.remove_node(cluster.second, allow_graceful=False)
+            cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+    with executor("ray") as workers:
+        found = audited_on_disk(tmp_path, workers, n_bytes=10**7, on_start=lose)
+    assert lost == ["label errors: parts 1 to 2 of 3, 1 of 10 folds"]
+    assert found == audited_on_disk(tmp_path, n_bytes=10**7)
+
+
+@pytest.mark.parametrize(("at", "again"), [(2, "_to_judge"), (6, "_ranked")])
+def test_an_audit_whose_workers_lose_for_good_what_they_hold_judges_those_parts_anew(
+    audited, two_processes, monkeypatch, at, again
+):
+    passes = losing_all(monkeypatch, at=at)
+    assert audited_on_disk(audited[0], two_processes) == audited[2]
+    assert passes.count(again) == 3  # two parts, then one; and once more
 
 
 # `auto` in parts.

@@ -56,8 +56,8 @@ def audit(
     `test`, where there is one, has the label names of `train`. What cannot be found out is None or empty, and `notes`
     say why. `on_start` is called with each part as it begins. The same seed gives the same record. With
     `keep_interrupted`, Ctrl-C in what takes longest and comes last, label errors and the impact of duplicates, leaves a
-    record of the rest, which is `interrupted`. `workers` fit what judges labels and the impact of duplicates, by
-    default threads of this process do, to the same record.
+    record of the rest, which is `interrupted`. `workers` find the words of texts, and fit what judges labels and the
+    impact of duplicates; by default threads of this process do, to the same record.
 
     Raises: DataError where there are no training documents.
 
@@ -78,7 +78,8 @@ def audit(
     tokens = tokenizer(train.texts)
     test_tokens = None if test is None else tokenizer(test.texts)
     on_start("looking for duplicates")
-    duplicates = find_duplicates(train.texts, None if test is None else test.texts)
+    by = None if workers is None else workers.map
+    duplicates = find_duplicates(train.texts, None if test is None else test.texts, by=by)
     on_start("what gives the classes away")
     leakage = find_leakage(train, tokens, side_tokens)
     on_start("how training and test differ")

@@ -75,21 +75,24 @@ def audit_on_disk(
 
     The documents are drawn into `n_parts` parts, so that any of them can be looked at in memory. The impact of
     duplicates is not measured. The same seed, memory and number of parts give the same record. With `keep_interrupted`,
-    Ctrl-C behind the first part of the labels leaves a record of what was found until then. `workers` judge a part of
-    the labels each at a time, which takes about as much memory; what is found is the same.
+    Ctrl-C behind the first part of the labels leaves a record of what was found until then. `workers` find
+    the words of texts and judge a part of the labels each at a time, which takes about as much memory; what is found is
+    the same.
 
     Raises: DataError as `read_parts`, and where there are no training documents.
     """
     check_polars(what="an audit")
     generator, builder = np.random.default_rng(seed), DistinctTextsBuilder(folder, int(n_bytes * SHARE_OF_JOIN))
+    by = None if workers is None else workers.map
     train = texts_on_disk(
-        data, options, folder / "train", n_parts=n_parts, generator=generator, on_texts=builder.add, on_block=on_block
-    )
+        data, options, folder / "train", n_parts=n_parts, generator=generator,
+        on_texts=lambda texts: builder.add(texts, by=by), on_block=on_block,
+    )  # fmt: skip
     test_part = None
     if test is not None:
         test_part = texts_on_disk(
             test, options, folder / "test", n_parts=n_parts, generator=generator, like=train.labelled,
-            on_texts=lambda texts: builder.add(texts, is_test=True), on_block=on_block,
+            on_texts=lambda texts: builder.add(texts, is_test=True, by=by), on_block=on_block,
         )  # fmt: skip
     on_start("looking for duplicates")
     duplicates = duplicates_of(builder, has_test=test is not None)

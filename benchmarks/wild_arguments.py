@@ -57,7 +57,6 @@ GOOD = [
     "train more.csv --from model --out out",
     "train data.csv --unlabelled words.txt --out out",
     "audit more.csv --out out",
-    "audit more.csv --on local:1 --out out",
     "label more.csv --labels space,motor --out out --import more.csv",
     "compare data.csv --systems tfidf-nb --out out",
     "curve data.csv --system tfidf-nb --seeds 1 --out out",

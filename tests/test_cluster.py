@@ -427,7 +427,8 @@ def audited(tmp_path_factory):
     corpus, tested = small_corpus(150), small_corpus(60, seed=1)
     rows = pl.DataFrame({"text": corpus.texts, "label": corpus.names()})
     others = pl.DataFrame({"text": tested.texts, "label": tested.names()})
-    pl.concat([rows, rows[::9], pl.DataFrame({"text": [" - "], "label": ["space"]})]).write_csv(folder / "train.csv")
+    blank = pl.DataFrame({"text": ["  "] * 9, "label": ["space"] * 9})
+    pl.concat([rows, rows[::9], blank]).write_csv(folder / "train.csv")
     pl.concat([others, rows[::20]]).write_csv(folder / "test.csv")
     train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
     return folder, audit(train, test), audited_on_disk(folder)
@@ -448,6 +449,7 @@ def test_workers_find_what_an_audit_finds_without_them(audited, workers):
     said = []
     assert audit(train, test, workers=workers, on_start=said.append) == in_memory
     assert in_memory.duplicates.impact.gain is not None
+    assert len(in_memory.without_words["train"]) == 9
     assert [one for one in said if "folds" in one] == [f"label errors: {n} of 5 folds" for n in range(1, 6)]
     said.clear()
     assert audited_on_disk(folder, workers, on_start=said.append) == on_disk

@@ -63,7 +63,7 @@ def audit(
             metavar="SIZE",
             help="How much memory may be used, 4GB say; by default what is free. Of files that take more, duplicates "
             "are found on disk and labels are judged a part at a time; the first line says what is left out. With "
-            "--on, each worker takes about as much.",
+            "--on, each worker may take as much.",
         ),
     ] = None,
     seed: Annotated[

@@ -4,8 +4,9 @@ A step of `dan`, `dan-ngrams` and `averaging` on reviews of imdb, by one process
 two would share, and the optimizer, which each does for itself. Then what two processes of this machine have to send
 each other: the gradient of half a batch each, in one call of gloo, and nothing done with it.
 
-Claim: the exchange takes longer than half a gradient, which is what a second process could save. So the fit of these
-models stays in one process. Medians of the steps, and of the runs, in turn.
+Claim: with half a gradient each, the exchange and the optimizer, two processes take at least three quarters of the time
+of one, before they have added up what they got. So the fit of these models stays in one process. Medians of the steps,
+and of the runs, in turn.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from bywords.training.loop import _optimizers
 
 NAMES = ("dan", "dan-ngrams", "averaging")
 N_DOCUMENTS, N_EXCHANGES, N_RUNS = 6_400, 100, 3
+LEAST_TIMES = 0.75
 
 
 def main() -> None:
@@ -53,10 +55,16 @@ def main() -> None:
     for row in rows:
         print(
             f"{row['system']:11} gradient {row['gradient']:5.2f} ms, optimizer {row['optimizer']:5.2f} ms; to exchange "
-            f"{row['n_bytes'] / 1e6:5.2f} MB {row['exchange']:5.2f} ms"
+            f"{row['n_bytes'] / 1e6:5.2f} MB {row['exchange']:5.2f} ms, times of one: {times_of_two(row):.2f}"
         )
     write_result("data_parallel", {"rows": rows})
-    assert all(row["exchange"] > row["gradient"] / 2 for row in rows), rows
+    assert all(times_of_two(row) >= LEAST_TIMES for row in rows), rows
+
+
+def times_of_two(row: dict[str, Any]) -> float:
+    """The least time that a step of two processes takes, in times of one."""
+    alone: float = row["gradient"] + row["optimizer"]
+    return (row["gradient"] / 2 + row["exchange"] + row["optimizer"]) / alone
 
 
 def steps_of(name: str) -> dict[str, float]:

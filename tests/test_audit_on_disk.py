@@ -9,7 +9,7 @@ from small_corpus import small_corpus
 
 from bywords.auditing import audit
 from bywords.auditing import on_disk as on_disk_module
-from bywords.auditing.label_errors import find_label_errors
+from bywords.auditing.label_errors import judged_by, to_judge
 from bywords.auditing.on_disk import audit_on_disk, most_pairs
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import find_duplicates
@@ -141,11 +141,11 @@ def test_what_needs_all_texts_in_memory_is_audited_at_once_and_a_wrong_size_is_r
 def test_labels_of_a_part_are_judged_with_the_duplicates_that_were_found_among_all(tmp_path, files, monkeypatch):
     judged = []
 
-    def find(tokens, labels, n_classes, groups, **options):
+    def keep(tokens, labels, n_classes, groups, seed):
         judged.append(groups)
-        return find_label_errors(tokens, labels, n_classes, groups, **options)
+        return to_judge(tokens, labels, n_classes, groups, seed)
 
-    monkeypatch.setattr("bywords.auditing.on_disk.find_label_errors", find)
+    monkeypatch.setattr("bywords.auditing.on_disk.to_judge", keep)
     train = on_disk(tmp_path, files, n_parts=3).train
     groups = find_duplicates(read_parts(files[0])[0].texts).train.groups
     assert len(judged) == 3
@@ -159,10 +159,10 @@ def test_an_audit_on_disk_that_is_interrupted_keeps_the_parts_that_were_judged(t
     def judge(*arguments, **how):
         if len(judged) == 2:
             raise KeyboardInterrupt
-        judged.append(find_label_errors(*arguments, **how))
-        return judged[-1]
+        judged.extend(judged_by(*arguments, **how))
+        return judged[-1:]
 
-    monkeypatch.setattr(on_disk_module, "find_label_errors", judge)
+    monkeypatch.setattr(on_disk_module, "judged_by", judge)
     monkeypatch.setattr(on_disk_module, "n_parts_for", lambda *_: 3)
     code, out, _ = bywords("audit", files[0], "--test", files[1], "--memory", "100kB", "--out", "found")
     note = "This audit was interrupted: labels were judged, and documents without words looked for, in 2 of 3 parts."

@@ -1,6 +1,8 @@
 """Work in other processes, of this machine or of a cluster: the same results in order, whatever becomes of a worker."""
 
+import contextlib
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -15,13 +17,17 @@ import polars as pl
 import pytest
 from small_corpus import TOPICS, small_corpus
 
+from bywords.auditing import audit
+from bywords.auditing.on_disk import audit_on_disk
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cluster import HeldLostError, executor, local
 from bywords.cluster.values import stored as stored_value
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
+from bywords.io.datasets import read_parts
 from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks
 from bywords.io.resumable import ResumableOutput
 from bywords.models import svm_in_parts
@@ -366,18 +372,24 @@ def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster):
     assert losing.n_steps >= 3
 
 
-def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
-    real, n_rounds = local.LocalExecutor.map_held, []
+def losing_all(monkeypatch, at):
+    """Let workers lose for good what they hold, in the pass of this number. Returns: the passes, as they begin."""
+    real, passes = local.LocalExecutor.map_held, []
 
     def losing(self, work, chunks, n_held=0):
-        n_rounds.append(work.__name__)
-        if len(n_rounds) == 7:
+        passes.append(work.__name__)
+        if len(passes) == at:
             raise HeldLostError("gone")
         return real(self, work, chunks, n_held)
 
     monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    return passes
+
+
+def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
+    passes = losing_all(monkeypatch, at=7)
     assert fitted_bytes(stored, workers=two_processes) == fitted_bytes(stored)
-    assert n_rounds.count("_counted") == 2
+    assert passes.count("_counted") == 2
 
 
 @pytest.mark.parametrize("on", [["--on", "local:1"], []])
@@ -403,6 +415,126 @@ def test_a_value_that_is_read_again_by_the_same_process_stays_mapped_and_no_othe
     assert len(local._seen) == 3
     assert local._read(part) is not third  # it was not looked at for long
     assert len({one.path.name.split("-")[0] for one in [part, *others]}) == 7
+
+
+# Audits.
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """Training and test files of three topics, with duplicates within and across; and their audits without workers."""
+    folder = tmp_path_factory.mktemp("audited")
+    corpus, tested = small_corpus(150), small_corpus(60, seed=1)
+    rows = pl.DataFrame({"text": corpus.texts, "label": corpus.names()})
+    others = pl.DataFrame({"text": tested.texts, "label": tested.names()})
+    blank = pl.DataFrame({"text": ["  "] * 9, "label": ["space"] * 9})
+    pl.concat([rows, rows[::9], blank]).write_csv(folder / "train.csv")
+    pl.concat([others, rows[::20]]).write_csv(folder / "test.csv")
+    train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+    return folder, audit(train, test), audited_on_disk(folder)
+
+
+def audited_on_disk(folder, workers=None, n_bytes=20_000, **options):
+    """What is found in three parts."""
+    with tempfile.TemporaryDirectory() as texts:
+        return audit_on_disk(
+            str(folder / "train.csv"), ReadOptions(), Path(texts), test=str(folder / "test.csv"), n_bytes=n_bytes,
+            n_parts=3, workers=workers, **options,
+        ).record  # fmt: skip
+
+
+def test_workers_find_what_an_audit_finds_without_them(audited, workers):
+    folder, in_memory, on_disk = audited
+    train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+    said = []
+    assert audit(train, test, workers=workers, on_start=said.append) == in_memory
+    assert in_memory.duplicates.impact.gain is not None
+    assert len(in_memory.without_words["train"]) == 9
+    assert [one for one in said if "folds" in one] == [f"label errors: {n} of 5 folds" for n in range(1, 6)]
+    said.clear()
+    assert audited_on_disk(folder, workers, on_start=said.append) == on_disk
+    assert sum(row.confidence > 0 for row in on_disk.label_errors) > 150
+    assert "label errors: parts 1 to 2 of 3, 10 of 10 folds" in said
+    assert said[-1] == "label errors: part 3 of 3, 5 of 5 folds"
+
+
+@pytest.mark.parametrize("on", ["local:2", "ray"])
+@pytest.mark.parametrize("memory", [[], ["--memory", "100kB"]], ids=["in memory", "on disk"])
+def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(on, memory, bywords, audited, tmp_path, request):
+    request.getfixturevalue("cluster")
+    files = [str(audited[0] / "train.csv"), "--test", str(audited[0] / "test.csv"), *memory, "--out", "found"]
+    found = []
+    for more in ([], ["--on", on]):
+        code, out, said = bywords("audit", *files, *more)
+        assert (code, "2 worker" in said) == (0, bool(more)), said
+        its = {path.name: path.read_bytes() for path in (tmp_path / "found").iterdir()}
+        record = json.loads(its["audit.json"])
+        assert record.pop("command").endswith(" ".join(["--out found", *more]))
+        its["audit.html"] = its["audit.html"].replace(f" --on {on}".encode(), b"")
+        found.append((record, out, {name: its[name] for name in sorted(its) if name != "audit.json"}))
+    assert found[0] == found[1]
+    assert sorted(found[0][2]) == ["audit.html", "label-errors.csv"]
+
+
+@pytest.mark.parametrize("is_on_disk", [True, False])
+def test_workers_that_are_killed_in_each_pass_of_an_audit_change_nothing(audited, monkeypatch, is_on_disk):
+    map_held, submit, passes, killed = local.LocalExecutor.map_held, local.LocalExecutor._submit, [], []
+
+    def noting(self, work, chunks, n_held=0):
+        passes.append(work.__name__)
+        return map_held(self, work, chunks, n_held)
+
+    def killing(self, *task):
+        pending, name = submit(self, *task), task[0].__name__
+        name = passes[-1] if name == "_work_held" else name
+        if name not in killed:
+            killed.append(name)
+            for process in list(self._pool._processes):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", noting)
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    folder, in_memory, on_disk = audited
+    with local.LocalExecutor(2) as workers:
+        if is_on_disk:
+            assert audited_on_disk(folder, workers) == on_disk
+        else:
+            train, test = read_parts(str(folder / "train.csv"), test=str(folder / "test.csv"))
+            assert audit(train, test, workers=workers) == in_memory
+    on_disk_alone, in_memory_alone = (["_to_judge"], []) if is_on_disk else ([], ["_answered"])
+    assert killed == ["_words_of", *on_disk_alone, "_answers", "_ranked", *in_memory_alone]
+
+
+def test_a_machine_that_is_lost_in_an_audit_changes_nothing(tmp_path, cluster):
+    generator = np.random.default_rng(0)
+    for name, n in (("train.csv", 600), ("test.csv", 10)):
+        texts = [
+            " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 100))]) for code in (0, 1) * n
+        ]  # so long that what is held of them is more than Ray sends with its tasks: it is lost with the machine
+        pl.DataFrame({"text": texts, "label": ["no", "yes"] * n}).write_csv(tmp_path / name)
+    lost = []
+
+    def lose(what):
+        if " folds" in what and not lost:
+            lost.append(what)
+            cluster.remove_node(cluster.second, allow_graceful=False)
+            cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+    with executor("ray") as workers:
+        found = audited_on_disk(tmp_path, workers, n_bytes=10**7, on_start=lose)
+    assert lost == ["label errors: parts 1 to 2 of 3, 1 of 10 folds"]
+    assert found == audited_on_disk(tmp_path, n_bytes=10**7)
+
+
+@pytest.mark.parametrize(("at", "again"), [(2, "_to_judge"), (6, "_ranked")])
+def test_an_audit_whose_workers_lose_for_good_what_they_hold_judges_those_parts_anew(
+    audited, two_processes, monkeypatch, at, again
+):
+    passes = losing_all(monkeypatch, at=at)
+    assert audited_on_disk(audited[0], two_processes) == audited[2]
+    assert passes.count(again) == 3  # two parts, then one; and once more
 
 
 # `auto` in parts.
@@ -505,17 +637,9 @@ def test_auto_in_parts_that_is_interrupted_goes_on_to_the_same_bits(for_auto, au
 
 
 def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):
-    real, done = local.LocalExecutor.map_held, []
-
-    def losing(self, work, chunks, n_held=0):
-        done.append(work.__name__)
-        if len(done) == 20:
-            raise HeldLostError("gone")
-        return real(self, work, chunks, n_held)
-
-    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    passes = losing_all(monkeypatch, at=20)
     assert auto_in_parts(for_auto, 3, two_processes)[1] == autos_here[3][1]
-    assert done.count("_counted") == 4  # words, and words and pairs, twice
+    assert passes.count("_counted") == 4  # words, and words and pairs, twice
 
 
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):

@@ -206,8 +206,8 @@ def found_on_disk(folder, train, test, n_bytes, n_together):
     """The duplicates of texts that come so many at a time."""
     builder = DistinctTextsBuilder(folder, n_bytes)
     for texts, is_test in ((train, False), (test, True)):
-        for start in range(0, len(texts), n_together):
-            builder.add(column(texts[start : start + n_together]), is_test=is_test)
+        blocks = (column(texts[start : start + n_together]) for start in range(0, len(texts), n_together))
+        builder.add(blocks, is_test=is_test)
     return duplicates_of(builder, has_test=True)
 
 

@@ -13,6 +13,7 @@ from bywords.auditing.duplicate_impact import duplicate_impact
 from bywords.auditing.label_errors import find_label_errors
 from bywords.auditing.leakage import find_leakage
 from bywords.auditing.profile import profile
+from bywords.cluster import Executor, unless_lost
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.data.label_names import remarks_on_labels
@@ -48,13 +49,15 @@ def audit(
     command: str = "",
     on_start: Callable[[str], None] = lambda what: None,
     keep_interrupted: bool = False,
+    workers: Executor | None = None,
 ) -> AuditRecord:
     """Look for whatever makes these documents worse to learn from, or a test on them worth less.
 
     `test`, where there is one, has the label names of `train`. What cannot be found out is None or empty, and `notes`
     say why. `on_start` is called with each part as it begins. The same seed gives the same record. With
     `keep_interrupted`, Ctrl-C in what takes longest and comes last, label errors and the impact of duplicates, leaves a
-    record of the rest, which is `interrupted`.
+    record of the rest, which is `interrupted`. `workers` find the words of texts, and fit what judges labels and the
+    impact of duplicates; by default threads of this process do, to the same record.
 
     Raises: DataError where there are no training documents.
 
@@ -75,7 +78,8 @@ def audit(
     tokens = tokenizer(train.texts)
     test_tokens = None if test is None else tokenizer(test.texts)
     on_start("looking for duplicates")
-    duplicates = find_duplicates(train.texts, None if test is None else test.texts)
+    by = None if workers is None else workers.map
+    duplicates = find_duplicates(train.texts, None if test is None else test.texts, by=by)
     on_start("what gives the classes away")
     leakage = find_leakage(train, tokens, side_tokens)
     on_start("how training and test differ")
@@ -84,11 +88,11 @@ def audit(
     profiles = profile(train, test, tokens, test_tokens)
     label_errors, impact, interrupted, missing = list[LabelError](), None, False, "labels that are likely wrong"
     try:
-        label_errors = _label_errors(train, row_tokens, duplicates, seed, notes, on_start)
+        label_errors = _label_errors(train, row_tokens, duplicates, seed, notes, on_start, workers)
         missing = "the impact of duplicates"
         if test is not None and test_row_tokens is not None and duplicates.across is not None:
             on_start("learning with and without the duplicates")
-            impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes)
+            impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes, workers)
     except KeyboardInterrupt:
         if not keep_interrupted:
             raise
@@ -219,6 +223,7 @@ def _label_errors(
     seed: int,
     notes: list[str],
     on_start: Callable[[str], None],
+    workers: Executor | None,
 ) -> list[LabelError]:
     """All training documents, the likeliest errors first; none, and a note, where they cannot be found."""
     if train.is_multilabel:
@@ -233,7 +238,10 @@ def _label_errors(
 
     on_start("label errors")
     names = train.label_names
-    found = find_label_errors(tokens, train.labels, len(names), duplicates.train.groups, seed=seed, on_step=on_step)
+    groups = duplicates.train.groups
+    found = unless_lost(
+        lambda: find_label_errors(tokens, train.labels, len(names), groups, seed=seed, on_step=on_step, holder=workers)
+    )
     if not found.is_judged.any():
         notes.append("Label errors cannot be found: fewer than two classes have two different texts with words.")
         return []
@@ -246,7 +254,14 @@ def _label_errors(
 
 
 def _impact(
-    train: Corpus, test: Corpus, tokens: Tokens, test_tokens: Tokens, across: Across, seed: int, notes: list[str]
+    train: Corpus,
+    test: Corpus,
+    tokens: Tokens,
+    test_tokens: Tokens,
+    across: Across,
+    seed: int,
+    notes: list[str],
+    workers: Executor | None,
 ) -> DuplicateImpact | None:
     if train.is_multilabel:
         notes.append("The impact of duplicates is measured where documents have one label each.")
@@ -254,7 +269,7 @@ def _impact(
     if len(np.unique(train.labels[tokens.lengths > 0])) < 2 or not len(test):
         notes.append("The impact of duplicates cannot be measured: that takes two classes, and test documents.")
         return None
-    return duplicate_impact(train, test, tokens, test_tokens, across, seed=seed)
+    return unless_lost(lambda: duplicate_impact(train, test, tokens, test_tokens, across, seed=seed, holder=workers))
 
 
 def rows_shown(label_errors: list[LabelError], pairs: DuplicatePairs) -> dict[Part, list[int]]:

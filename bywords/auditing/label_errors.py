@@ -7,19 +7,21 @@ Source: Northcutt, Jiang, Chuang (2021), "Confident Learning: Estimating Uncerta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.cluster import Holder, HolderHere
 from bywords.data.splits import stratified_folds
 from bywords.data.targets import Targets
 from bywords.evaluation.calibration import fit_calibration
 from bywords.models.ensemble import fit_weights, weighed_sum
-from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
+from bywords.models.tfidf_linear import TfidfConfig, TfidfFeatures, TfidfLinear
 from bywords.systems import NB, NB_SVC, SVC
-from bywords.text.threads import in_threads
+from bywords.text.bags import Floats
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.workbench import MOST_NUMBERS
@@ -48,6 +50,20 @@ class LabelRanking:
     own: Scores  # (N,): the probability of its own label, by which it is ranked; infinite where it is not judged
 
 
+@dataclass(frozen=True, eq=False)
+class ToJudge:
+    """N documents whose labels can be judged where this is: their features, and what is held out in which fold."""
+
+    labels: Indices  # (N,)
+    judged: Indices  # of the documents, those M that are judged
+    classes: Indices  # (C,), those that can be learned, in the order of `targets`
+    targets: Targets  # of M documents
+    vocabulary: Vocabulary
+    judges: tuple[TfidfConfig, ...]
+    features: dict[TfidfConfig, TfidfFeatures]  # of M documents, by the judge that reads them
+    folds: list[tuple[Indices, Indices]]  # kept and held out, of the M
+
+
 def find_label_errors(
     tokens: Tokens,
     labels: Indices,
@@ -56,30 +72,103 @@ def find_label_errors(
     *,
     seed: int,
     on_step: Callable[[int, int], None] = lambda n_done, n_steps: None,
+    holder: Holder | None = None,
 ) -> LabelRanking:
     """Rank N documents by the probability that cross-validated models give to their label, the smallest first.
 
     `labels` are int64 (N,), indices of K classes; documents of the same number in `groups`, int64 (N,), are
     duplicates, and judged by models that have seen none of them. Where fewer than two classes can be learned, no
-    document is judged. `on_step` is called after each fold.
+    document is judged. `on_step` is called after each fold. The judges are fitted where `holder` has the documents, by
+    default by threads of this process, to the same bits.
+
+    Raises: HeldLostError where a machine of the holder is lost with them.
+    """
+    holder, given = holder or HolderHere(), to_judge(tokens, labels, n_classes, groups, seed)
+    (found,) = judged_by(holder, [(len(given.folds), len(given.judges), holder.hold(given))], seed, on_step)
+    return found
+
+
+def to_judge(tokens: Tokens, labels: Indices, n_classes: int, groups: Indices, seed: int) -> ToJudge:
+    """What `judged_by` asks for, of N documents; the arguments are those of `find_label_errors`.
+
+    Words and their idf are counted over all documents; labels and weights are of the other folds alone.
     """
     is_judged = tokens.lengths > 0
     learnable = _texts_of_classes(labels[is_judged], groups[is_judged], n_classes) >= 2
-    is_judged &= learnable[labels]
+    is_judged &= learnable[labels] & (learnable.sum() >= 2)
+    judged, classes = np.flatnonzero(is_judged), np.flatnonzero(learnable)
+    its, codes = tokens.select(judged), (np.cumsum(learnable) - 1)[labels[judged]]
+    if not len(judged):
+        no_targets = Targets.of(codes, max(len(classes), 1))
+        return ToJudge(labels, judged, classes, no_targets, Vocabulary.of(its, VocabularyConfig()), (), {}, [])
+    vocabulary, judges = judges_for(its, len(classes))
+    documents = vocabulary.encode(its)
+    features = {judge: TfidfLinear.prepare(judge, documents, vocabulary) for judge in judges}
+    folds = stratified_folds(codes, N_FOLDS, seed, groups[judged])
+    return ToJudge(labels, judged, classes, Targets.of(codes, len(classes)), vocabulary, judges, features, folds)
+
+
+def judged_by(
+    holder: Holder,
+    parts: Sequence[tuple[int, int, Any]],
+    seed: int,
+    on_step: Callable[[int, int], None] = lambda n_done, n_steps: None,
+) -> list[LabelRanking]:
+    """The rankings of several `ToJudge`, which `holder` has: numbers of folds and of judges, and what stands for each.
+
+    One fit of a judge to a fold is one task, whose answers stay where it was done. `on_step` is called after each fold.
+    """
+    fits = [
+        (which, fold, judge)
+        for which, (n_folds, n_judges, _) in enumerate(parts)
+        for fold in range(n_folds)
+        for judge in range(n_judges)
+    ]
+    n_folds, answers = sum(n_folds for n_folds, _, _ in parts), [list[Any]() for _ in parts]
+    chunks = ((parts[which][2], fold, judge, seed) for which, fold, judge in fits)
+    n_done = 0
+    for (which, _, judge), (answer,) in zip(fits, holder.map_held(_answers, chunks, 1), strict=True):
+        answers[which].append(answer)
+        if judge == parts[which][1] - 1:
+            n_done += 1
+            on_step(n_done, n_folds)
+    given = ((held, *its) for (_, _, held), its in zip(parts, answers, strict=True))
+    return [found for (found,) in holder.map_held(_ranked, given)]
+
+
+def _answers(given: ToJudge, fold: int, judge: int, seed: int) -> tuple[Floats]:
+    """The logits that a judge gives the documents that are held out in a fold, float32 (H, C)."""
+    kept, held_out = given.folds[fold]
+    config = given.judges[judge]
+    features = given.features[config]
+    model, _ = TfidfLinear.fit(
+        config, features.select(kept), given.targets.select(kept), vocabulary=given.vocabulary, seed=seed
+    )  # fmt: skip
+    return (model.logits_of(features.select(held_out)),)
+
+
+def _ranked(given: ToJudge, *answers: Floats) -> tuple[LabelRanking]:
+    """The ranking by the answers of each judge to each fold, those to a fold one after the other.
+
+    The judges are an ensemble, whose weights and temperature are fitted to these answers.
+    """
+    labels, judged, n_judges = given.labels, given.judged, len(given.judges)
     suggested, confidence = labels.copy(), np.zeros(len(labels))
-    is_flagged, own = np.zeros(len(labels), dtype=bool), np.full(len(labels), np.inf)
-    if learnable.sum() >= 2:
-        judged = np.flatnonzero(is_judged)
-        classes = np.flatnonzero(learnable)
-        codes = (np.cumsum(learnable) - 1)[labels[judged]]
-        probabilities = _out_of_fold(tokens.select(judged), codes, len(classes), groups[judged], seed, on_step)
-        own[judged] = probabilities[np.arange(len(judged)), codes]
+    is_flagged, is_judged = np.zeros(len(labels), dtype=bool), np.zeros(len(labels), dtype=bool)
+    own = np.full(len(labels), np.inf)
+    if len(judged):
+        logits = [np.empty((len(judged), len(given.classes)), dtype=np.float32) for _ in given.judges]
+        for fold, (_, held_out) in enumerate(given.folds):
+            for its, answer in zip(logits, answers[fold * n_judges :], strict=False):
+                its[held_out] = answer
+        combined = weighed_sum(logits, fit_weights(logits, given.targets))
+        probabilities = fit_calibration(combined, given.targets).probabilities(combined)
+        codes, among = given.targets.codes, np.arange(len(judged))
+        assert isinstance(codes, np.ndarray)
         said, is_flagged[judged] = confident_learning(codes, probabilities)
-        suggested[judged] = classes[said]
-        confidence[judged] = probabilities[np.arange(len(judged)), said]
-    else:
-        is_judged[:] = False
-    return LabelRanking(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged, own)
+        own[judged], confidence[judged] = probabilities[among, codes], probabilities[among, said]
+        suggested[judged], is_judged[judged] = given.classes[said], True
+    return (LabelRanking(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged, own),)
 
 
 def confident_learning(labels: Indices, probabilities: Scores) -> tuple[Indices, Flags]:
@@ -108,33 +197,6 @@ def judges_for(tokens: Tokens, n_classes: int) -> tuple[Vocabulary, tuple[TfidfC
     if vocabulary.n_rows("ngrams") <= most:
         return vocabulary, JUDGES
     return vocabulary, tuple(replace(judge, features="words") for judge in JUDGES)
-
-
-def _out_of_fold(
-    tokens: Tokens, codes: Indices, n_classes: int, groups: Indices, seed: int, on_step: Callable[[int, int], None]
-) -> Scores:
-    """The probabilities, float64 (N, K), that an ensemble of the judges gives each document when it has not seen it.
-
-    Words and their idf are counted over all documents; labels and weights are of the other folds alone. The weights of
-    the judges, and their temperature, are fitted to these answers.
-    """
-    vocabulary, judges = judges_for(tokens, n_classes)
-    documents, targets = vocabulary.encode(tokens), Targets.of(codes, n_classes)
-    features = {judge: TfidfLinear.prepare(judge, documents, vocabulary) for judge in judges}
-    logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in judges]
-
-    def answer(fold: tuple[Indices, Indices]) -> None:
-        kept, held_out = fold
-        for judge, answers in zip(judges, logits, strict=True):
-            some = features[judge].select(kept)
-            model, _ = TfidfLinear.fit(judge, some, targets.select(kept), vocabulary=vocabulary, seed=seed)
-            answers[held_out] = model.logits_of(features[judge].select(held_out))
-
-    folds = stratified_folds(codes, N_FOLDS, seed, groups)
-    for n_done, _ in enumerate(in_threads(answer, folds), start=1):
-        on_step(n_done, len(folds))
-    combined = weighed_sum(logits, fit_weights(logits, targets))
-    return fit_calibration(combined, targets).probabilities(combined)
 
 
 def _texts_of_classes(labels: Indices, groups: Indices, n_classes: int) -> Indices:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ from bywords.auditing.audit import (
     rows_shown,
 )
 from bywords.auditing.drift import measure_drift
-from bywords.auditing.label_errors import find_label_errors
+from bywords.auditing.label_errors import ToJudge, judged_by, to_judge
 from bywords.auditing.leakage import find_leakage
 from bywords.auditing.profile import SMALL_CLASS, profile
+from bywords.cluster import Executor, Holder, HolderHere, unless_lost
 from bywords.data.corpus import Corpus
 from bywords.data.distinct_texts import DistinctTextsBuilder
 from bywords.data.duplicates import duplicates_of
@@ -67,25 +69,30 @@ def audit_on_disk(
     on_start: Callable[[str], None] = lambda what: None,
     on_block: OnBlock = lambda what, n_documents, share: None,
     keep_interrupted: bool = False,
+    workers: Executor | None = None,
 ) -> AuditOnDisk:
     """As `audit`, of files that are read once, with the texts in `folder`, which is empty, and about `n_bytes` held.
 
     The documents are drawn into `n_parts` parts, so that any of them can be looked at in memory. The impact of
     duplicates is not measured. The same seed, memory and number of parts give the same record. With `keep_interrupted`,
-    Ctrl-C behind the first part of the labels leaves a record of what was found until then.
+    Ctrl-C behind the first part of the labels leaves a record of what was found until then. `workers` find
+    the words of texts and judge a part of the labels each at a time, which takes about as much memory; what is found is
+    the same.
 
     Raises: DataError as `read_parts`, and where there are no training documents.
     """
     check_polars(what="an audit")
     generator, builder = np.random.default_rng(seed), DistinctTextsBuilder(folder, int(n_bytes * SHARE_OF_JOIN))
+    by = None if workers is None else workers.map
     train = texts_on_disk(
-        data, options, folder / "train", n_parts=n_parts, generator=generator, on_texts=builder.add, on_block=on_block
-    )
+        data, options, folder / "train", n_parts=n_parts, generator=generator,
+        on_texts=lambda texts: builder.add(texts, by=by), on_block=on_block,
+    )  # fmt: skip
     test_part = None
     if test is not None:
         test_part = texts_on_disk(
             test, options, folder / "test", n_parts=n_parts, generator=generator, like=train.labelled,
-            on_texts=lambda texts: builder.add(texts, is_test=True), on_block=on_block,
+            on_texts=lambda texts: builder.add(texts, is_test=True, by=by), on_block=on_block,
         )  # fmt: skip
     on_start("looking for duplicates")
     duplicates = duplicates_of(builder, has_test=test is not None)
@@ -107,9 +114,9 @@ def audit_on_disk(
     n_judged, interrupted = 0, False
     try:
         while n_judged < n_parts:
-            on_start(f"label errors: part {n_judged + 1} of {n_parts}")
-            judged.judge(n_judged)
-            n_judged += 1
+            numbers = range(n_judged, min(n_judged + (1 if workers is None else workers.n_workers), n_parts))
+            judged.judge(numbers, workers, on_start)
+            n_judged = numbers.stop
     except KeyboardInterrupt:
         if not keep_interrupted or not n_judged:
             raise
@@ -205,22 +212,36 @@ class _Labels:
         """Count the documents of these parts as not judged."""
         self._n_left_out += int(np.isin(self._documents.part_of, numbers).sum())
 
-    def judge(self, number: int) -> None:
-        """Judge the labels of a part, where its documents have one each."""
-        corpus, indices = self._documents.part(number)
-        tokens = Tokenizer(corpus.tokenizer_config())(corpus.texts)
-        without_words = corpus.rows[tokens.lengths == 0].tolist()
-        n_classes = len(corpus.label_names)
-        if self._is_multilabel or len(corpus) * n_classes > MOST_JUDGED:
-            self._n_left_out += len(corpus)
+    def judge(self, numbers: range, workers: Executor | None, on_start: Callable[[str], None]) -> None:
+        """Judge the labels of some parts, one beside the other, where their documents have one each."""
+        which = f"part {numbers[0] + 1:,}" if len(numbers) == 1 else f"parts {numbers[0] + 1:,} to {numbers.stop:,}"
+        what = f"label errors: {which} of {self._documents.n_parts:,}"
+        on_start(what)
+        unless_lost(lambda: self._judge(numbers, workers or HolderHere(), partial(_tell_folds, on_start, what)))
+
+    def _judge(self, numbers: range, holder: Holder, on_step: Callable[[int, int], None]) -> None:
+        its = list[Indices]()
+
+        def parts() -> Iterator[tuple[Corpus, Indices | None, int]]:
+            for number in numbers:
+                corpus, indices = self._documents.part(number)
+                its.append(indices)
+                is_too_large = len(corpus) * len(corpus.label_names) > MOST_JUDGED
+                yield corpus, None if self._is_multilabel or is_too_large else self._groups[indices], self._seed
+
+        found = list(holder.map_held(_to_judge, parts(), 1))
+        judged = [index for index, (_, n_folds, _, _) in enumerate(found) if n_folds is not None]
+        rankings = judged_by(holder, [found[index][1:] for index in judged], self._seed, on_step)
+        ranking_of = dict(zip(judged, rankings, strict=True))
+        for index, (without_words, *_) in enumerate(found):
             self._without_words += without_words
-            return
-        groups = self._groups[indices]
-        found = find_label_errors(tokens, corpus.labels, n_classes, groups, seed=self._seed)
-        self._without_words += without_words
-        self._own[indices], self._confidence[indices] = found.own, found.confidence
-        self._suggested[indices], self._is_flagged[indices] = found.suggested, found.is_flagged
-        self._n_left_out += int((~found.is_judged).sum())
+            if (ranking := ranking_of.get(index)) is None:
+                self._n_left_out += len(its[index])
+                continue
+            at = its[index]
+            self._own[at], self._confidence[at] = ranking.own, ranking.confidence
+            self._suggested[at], self._is_flagged[at] = ranking.suggested, ranking.is_flagged
+            self._n_left_out += int((~ranking.is_judged).sum())
 
     def ranked(self) -> list[LabelError]:
         """The likeliest errors first, MOST_ERRORS at most; none, and a note, where they cannot be found."""
@@ -244,6 +265,20 @@ class _Labels:
             LabelError(row=row, label=names[label], suggested=names[suggested], confidence=confidence, is_flagged=flag)
             for row, label, suggested, confidence, flag in zip(*(one[order].tolist() for one in columns), strict=True)
         ]
+
+
+def _tell_folds(on_start: Callable[[str], None], what: str, n_done: int, n_folds: int) -> None:
+    on_start(f"{what}, {n_done} of {n_folds} folds")
+
+
+def _to_judge(corpus: Corpus, groups: Indices | None, seed: int) -> tuple[list[int], int | None, int, ToJudge | None]:
+    """Of a part: rows without words, numbers of folds and of judges, and what is judged; None without groups."""
+    tokens = Tokenizer(corpus.tokenizer_config())(corpus.texts)
+    without_words = corpus.rows[tokens.lengths == 0].tolist()
+    if groups is None:
+        return without_words, None, 0, None
+    given = to_judge(tokens, corpus.labels, len(corpus.label_names), groups, seed)
+    return without_words, len(given.folds), len(given.judges), given
 
 
 def _without_words(documents: TextsOnDisk) -> list[int]:

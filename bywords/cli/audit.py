@@ -31,6 +31,7 @@ from bywords.io.read_options import ReadOptions
 from bywords.terminal import command
 
 if TYPE_CHECKING:
+    from bywords.cluster import Executor
     from bywords.data.corpus import Corpus
     from bywords.records.audit import AccuracyOn, AuditRecord, DuplicateImpact, LabelError
     from bywords.records.base import Part
@@ -61,7 +62,8 @@ def audit(
         typer.Option(
             metavar="SIZE",
             help="How much memory may be used, 4GB say; by default what is free. Of files that take more, duplicates "
-            "are found on disk and labels are judged a part at a time; the first line says what is left out.",
+            "are found on disk and labels are judged a part at a time; the first line says what is left out. With "
+            "--on, each worker may take as much.",
         ),
     ] = None,
     seed: Annotated[
@@ -72,6 +74,7 @@ def audit(
             max=LARGEST_SEED,
         ),
     ] = 0,
+    on: options.On = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Find what is wrong with labelled texts: duplicates, label errors to correct, leakage, drift, odd documents.
@@ -79,6 +82,8 @@ def audit(
     Duplicates are found within and across the parts, with their impact on the accuracy; leakage is what tells the class
     without being what a text is about; drift is how test differs from training; the profile has classes, lengths,
     scripts and remains of markup.
+
+    With --on the labels are judged, and the impact of duplicates is measured, by workers; what is found is the same.
     """
     from bywords.cli.hold import check_ours, hold
     from bywords.files import check_folder, write_whole
@@ -101,10 +106,13 @@ def audit(
     whole = "--column" if reading.side else None
     if None in map(bytes_of_texts, files):
         whole = "what is no one file"
-    if any(why) and whole is None:
-        record, train, test_part = _audited_on_disk(files, reading, folder, n_bytes, seed, why, as_json=as_json)
-    else:
-        record, train, test_part = _audited(data, test, reading, seed, why, whole, as_json=as_json)
+    with options.workers(on) as workers:
+        if any(why) and whole is None:
+            record, train, test_part = _audited_on_disk(
+                files, reading, folder, n_bytes, seed, why, workers, as_json=as_json
+            )
+        else:
+            record, train, test_part = _audited(data, test, reading, seed, why, whole, workers, as_json=as_json)
     asked = asked_again(train.read_as, reading)
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
@@ -140,6 +148,7 @@ def _audited(
     seed: int,
     why: list[str | None],
     whole: str | None,
+    workers: Executor | None,
     *,
     as_json: bool,
 ) -> tuple[AuditRecord, Corpus, Corpus | None]:
@@ -154,8 +163,9 @@ def _audited(
         tell_columns(train)
     callback = ProgressLines()
     record = run_audit(
-        train, test_part, seed=seed, command=options.command_line(), on_start=callback.start, keep_interrupted=True
-    )
+        train, test_part, seed=seed, command=options.command_line(), on_start=callback.start, keep_interrupted=True,
+        workers=workers,
+    )  # fmt: skip
     callback.end()
     return record, train, test_part
 
@@ -167,6 +177,7 @@ def _audited_on_disk(
     n_bytes: int,
     seed: int,
     why: list[str | None],
+    workers: Executor | None,
     *,
     as_json: bool,
 ) -> tuple[AuditRecord, Corpus, Corpus | None]:
@@ -190,7 +201,7 @@ def _audited_on_disk(
             found = audit_on_disk(
                 files[0], reading, Path(name), test=files[1] if len(files) > 1 else None, n_bytes=n_bytes,
                 n_parts=n_parts, seed=seed, command=options.command_line(), on_start=callback.start,
-                on_block=callback.block, keep_interrupted=True,
+                on_block=callback.block, keep_interrupted=True, workers=workers,
             )  # fmt: skip
             if not as_json:
                 tell_columns(found.train.labelled)

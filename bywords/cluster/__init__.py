@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from bywords.cluster.base import MOST_LOST, Executor, HeldLostError, Holder, executor
+from bywords.cluster.base import Executor, HeldLostError, Holder, executor, unless_lost
 from bywords.cluster.here import HolderHere
 
-__all__ = ["MOST_LOST", "Executor", "HeldLostError", "Holder", "HolderHere", "executor"]
+__all__ = ["Executor", "HeldLostError", "Holder", "HolderHere", "executor", "unless_lost"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,14 @@ class Holder(ABC):
 
 class HeldLostError(SettingError):
     """What workers held is gone with their machine: whatever was made of it has to be made anew."""
+
+
+def unless_lost(call: Callable[[], Result]) -> Result:
+    """What a call gives, which is made again where workers lose what they held: MOST_LOST times at most."""
+    for _ in range(MOST_LOST - 1):
+        with contextlib.suppress(HeldLostError):
+            return call()
+    return call()
 
 
 class Executor(Holder):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ import polars as pl
 from bywords.kernels.overlap import occurrences, sort_each
 from bywords.text.normalization import normalized
 from bywords.text.ragged import offsets_of, ragged_positions
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.word_table import WordTable
 
 BYTES_PER_WORD = 64  # what a word of a text takes, about, while pairs are looked for among those that have it
@@ -24,6 +26,7 @@ MOST_WORDS = 1 << 27  # that are looked at at a time, however much memory there 
 
 Indices = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
+Map = Callable[[Callable[[Any, Any], Any], Any, Iterable[Any]], Iterator[Any]]  # a function, what is shared, and chunks
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +85,20 @@ class DistinctTextsBuilder:
         self._sizes, self._stored_of = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         self._n_stored = self._n_train = 0
 
-    def add(self, texts: pl.Series, *, is_test: bool = False) -> None:
-        """Take more texts, strings without nulls; those of training come first."""
-        folded = pl.Series(normalized(texts.to_list()), dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
-        keys = pl.DataFrame({"one": folded.hash(0), "two": folded.hash(1), "is_filled": folded != ""})
-        first_of = keys.with_row_index().select(pl.col("index").min().over("one", "two")).to_series().to_numpy()
-        firsts, stored_of = np.unique(first_of, return_inverse=True)
-        tokens = self._tokenizer(folded.gather(firsts))
+    def add(self, blocks: Iterable[pl.Series], *, is_test: bool = False, by: Map | None = None) -> None:
+        """Take more texts, strings without nulls, some at a time; those of training come first.
+
+        `by` has their words found elsewhere, the `map` of an executor: what it gives is the same.
+        """
+        tokenizer = self._tokenizer
+        found = map(partial(_words_of, tokenizer), blocks) if by is None else by(_words_of, tokenizer, blocks)
+        for distinct, stored_of, tokens in found:
+            self._merge(distinct, stored_of, tokens, is_test=is_test)
+
+    def _merge(self, distinct: pl.Series, stored_of: Indices, tokens: Tokens, *, is_test: bool) -> None:
+        """Give the words their numbers, and the texts, here where all are: machines of other kinds hash otherwise."""
+        keys = pl.DataFrame({"one": distinct.hash(0), "two": distinct.hash(1), "is_filled": distinct != ""})
+        keys = keys[stored_of]
         codes = self._words.add(tokens.words)[tokens.codes]
         n_new = len(self._words.words()) - len(self._most_in_text)
         self._most_in_text = np.append(self._most_in_text, np.zeros(n_new, dtype=np.int64))
@@ -97,8 +107,8 @@ class DistinctTextsBuilder:
         self._keys.append(keys)
         self._sizes.append(tokens.lengths)
         self._stored_of.append(self._n_stored + stored_of)
-        self._n_stored += len(firsts)
-        self._n_train += 0 if is_test else len(texts)
+        self._n_stored += len(tokens)
+        self._n_train += 0 if is_test else len(keys)
 
     def built(self) -> tuple[DistinctTexts, int]:
         """The distinct texts of all that were added, and how many documents are for training. Nothing is added then."""
@@ -159,6 +169,15 @@ class DistinctTextsBuilder:
             cuts = [0, *(np.flatnonzero(np.diff(texts) != 1) + 1).tolist(), len(texts)]
             for begin, end in itertools.pairwise(cuts):
                 self._elements.write(int(starts[texts[begin]]), ranked[offsets[begin] : offsets[end]])
+
+
+def _words_of(tokenizer: Tokenizer, texts: pl.Series) -> tuple[pl.Series, Indices, Tokens]:
+    """The texts that differ here, as they are compared; which of them each of N is, int64 (N,); and their tokens."""
+    folded = pl.Series(normalized(texts.to_list()), dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
+    table = folded.to_frame("text").with_row_index()
+    firsts, stored_of = np.unique(table.select(pl.col("index").min().over("text")).to_series(), return_inverse=True)
+    distinct = folded.gather(firsts)
+    return distinct, stored_of, tokenizer(distinct)
 
 
 class NumberFile:

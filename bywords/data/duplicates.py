@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.distinct_texts import DistinctTexts, DistinctTextsBuilder
+from bywords.data.distinct_texts import DistinctTexts, DistinctTextsBuilder, Map
 from bywords.text.ragged import offsets_of
-from bywords.text.threads import in_threads
+from bywords.text.threads import chunks_of, in_threads
 
 THRESHOLD = 0.8
 MIN_WORDS = 3
@@ -87,13 +87,20 @@ class Duplicates:
     across: Across | None
 
 
-def find_duplicates(train: pl.Series, test: pl.Series | None = None) -> Duplicates:
-    """The duplicates among N training texts, among the test texts, and across; strings without nulls."""
+def find_duplicates(train: pl.Series, test: pl.Series | None = None, *, by: Map | None = None) -> Duplicates:
+    """The duplicates among N training texts, among the test texts, and across; strings without nulls.
+
+    `by` as `DistinctTextsBuilder.add` takes it.
+    """
     builder = DistinctTextsBuilder()
-    builder.add(train)
+    builder.add(_blocks(train, by), by=by)
     if test is not None:
-        builder.add(test, is_test=True)
+        builder.add(_blocks(test, by), is_test=True, by=by)
     return duplicates_of(builder, has_test=test is not None)
+
+
+def _blocks(texts: pl.Series, by: Map | None) -> list[pl.Series]:
+    return [texts] if by is None else [texts[start:stop] for start, stop in chunks_of(texts)]
 
 
 def duplicates_of(builder: DistinctTextsBuilder, *, has_test: bool) -> Duplicates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,11 @@ def texts_on_disk(
     n_parts: int,
     generator: np.random.Generator,
     like: Corpus | None = None,
-    on_texts: Callable[[pl.Series], None],
+    on_texts: Callable[[Iterator[pl.Series]], None],
     on_block: OnBlock,
 ) -> TextsOnDisk:
-    """Read a file once, and write its texts into `folder`, which is empty. `on_texts` gets them, some at a time.
+    """Read a file once, and write its texts into `folder`, which is empty. `on_texts` takes them, some at a time, to
+    their end.
 
     A test file is read `like` its training documents: their columns, and no labels but theirs. `on_block` gets what is
     done, how many documents are, and what share of all (None where that is not known).
@@ -76,16 +77,20 @@ def texts_on_disk(
     if like is not None and like.read_as is not None:
         options = dataclasses.replace(options, text=None, label=None, side=(), contract=like.read_as)
     parts = [np.zeros(0, dtype=np.int32)]
-    for block in read_labelled_blocks(Path(path), options, skipped=skipped):
-        corpus = renamed(block.corpus, _mapping(options, block.corpus))
-        if like is not None:
-            corpus = labelled_as(corpus, multilabel=like.is_multilabel)
-            corpus = with_known_labels(corpus, like.label_names, bad_rows=options.bad_rows)
-        parts.append(generator.integers(n_parts, size=len(corpus), dtype=np.int32))
-        writer.write(corpus.texts, parts[-1], blocks.n_documents)
-        blocks.add(corpus)
-        on_texts(corpus.texts_alone().texts)
-        on_block(f"reading {path}", blocks.n_documents, block.share_read)
+
+    def read() -> Iterator[pl.Series]:
+        for block in read_labelled_blocks(Path(path), options, skipped=skipped):
+            corpus = renamed(block.corpus, _mapping(options, block.corpus))
+            if like is not None:
+                corpus = labelled_as(corpus, multilabel=like.is_multilabel)
+                corpus = with_known_labels(corpus, like.label_names, bad_rows=options.bad_rows)
+            parts.append(generator.integers(n_parts, size=len(corpus), dtype=np.int32))
+            writer.write(corpus.texts, parts[-1], blocks.n_documents)
+            blocks.add(corpus)
+            on_block(f"reading {path}", blocks.n_documents, block.share_read)
+            yield corpus.texts_alone().texts
+
+    on_texts(read())
     writer.flush()
     labelled = blocks.labelled(() if like is None else like.label_names)
     if skipped is not None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint, fingerprint
-from bywords.cluster import MOST_LOST, Executor, HeldLostError
+from bywords.cluster import Executor, unless_lost
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, weights_of
 from bywords.data.targets import Targets
@@ -135,14 +135,7 @@ class _Fit:
 
     def found(self) -> HeldOut:
         """The model, and its answers for the validation part; where workers lose their parts, it is begun anew."""
-        n_lost = 0
-        while True:
-            try:
-                return self._selected() if self.config.model.candidates else self._learned()
-            except HeldLostError:
-                n_lost += 1
-                if n_lost == MOST_LOST:
-                    raise
+        return unless_lost(self._selected if self.config.model.candidates else self._learned)
 
     def _learned(self) -> HeldOut:
         """One model."""

@@ -18,6 +18,7 @@ from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped, working
 from bywords.errors import BywordsError, DataError, SettingError
+from bywords.io import stores
 from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
 from bywords.version import __version__
@@ -57,8 +58,8 @@ def predict(
     file: Annotated[
         str,
         typer.Argument(
-            help="A text, or a file of texts: one on each line, csv, tsv, json, jsonl, parquet, xlsx; - for lines from "
-            "standard input.",
+            help="A text, or a file of texts: one on each line, csv, tsv, json, jsonl, parquet, xlsx; s3://, gs://, "
+            "az:// or https:// for one in a store; - for lines from standard input.",
             metavar="TEXT|FILE",
         ),
     ] = "-",
@@ -66,7 +67,7 @@ def predict(
         Path | None,
         typer.Option(
             help="Where to write: .csv, .tsv, .jsonl, .parquet, .xlsx, or .txt for the labels alone; text also as .gz. "
-            "Otherwise JSON lines to standard output."
+            "s3://bucket/name.csv, gs:// or az:// for a store. Otherwise JSON lines to standard output."
         ),
     ] = None,
     text: options.Text = None,
@@ -111,7 +112,10 @@ def predict(
     file = options.typed_text(file) if source is None else file
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
-    _check_output(out, source, model, top_k, resume=resume)
+    target = None
+    if out is not None and stores.is_url(out):  # until all is done, its rows are in the current folder
+        target, out = stores.url_of(stores.copy_of(str(out))), Path(stores.copy_of(str(out)).name)
+    _check_output(out, source, model, top_k, target, resume=resume)
     classifier = load_classifier(model)
     points = wishes.operating_points(classifier, at_least)
     back_off = options.back_off(classifier, min_confidence, abstain)
@@ -141,13 +145,15 @@ def predict(
         settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
         if source is not None and Writer.of(out, ()).ending == ".xlsx":
             _check_fits_sheet(source, {**reading, **more, "skipped": skipped_rows(bad_rows)})
-        n_before = _label_file(model, source, out, blocks, answers, settings, on, resume=resume)
+        n_before = _label_file(model, source, out, target, blocks, answers, settings, on, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
 
 
-def _check_output(out: Path | None, source: str | None, model: Path, top_k: int | None, *, resume: bool) -> None:
+def _check_output(
+    out: Path | None, source: str | None, model: Path, top_k: int | None, target: str | None, *, resume: bool
+) -> None:
     """Raise SettingError for what cannot be written, before there is any work."""
     from bywords.artifact.model_folder import OWN
     from bywords.cli.hold import hold
@@ -163,6 +169,11 @@ def _check_output(out: Path | None, source: str | None, model: Path, top_k: int 
         Writer.of(out, ())
         hold(out)
         inputs = () if source is None else options.files_of(source)
+        if target is not None:
+            if target in inputs:
+                raise SettingError(f"{target}: is what is read, and would be overwritten. Write to another name.")
+            stores.check_target(target)
+            return
         options.check_output(out, *inputs, *(model / name for name in OWN), goes_on=resume)
 
 
@@ -187,6 +198,7 @@ def _label_file(
     model: Path,
     source: str | None,
     out: Path,
+    target: str | None,
     blocks: Iterable[Block],
     answers: Answers,
     settings: dict[str, Any],
@@ -206,8 +218,10 @@ def _label_file(
     run = {shown.get(name, name.replace("_", " ")): value for name, value in settings.items()}
     run["text column"] = " ".join(run["text column"] or ()) or None
     run |= {"version": __version__, "output format": "".join(out.suffixes[-2:])}
-    is_new = not out.exists()
-    output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume)
+    is_new = target is None and not out.exists()
+    if target is not None:
+        run["store"] = target
+    output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume, target=target)
     n_before = output.n_rows
     if output.is_damaged:
         tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
@@ -215,7 +229,7 @@ def _label_file(
     digest = sha256() if source is None else _digest(source, settings["ending"])
     with options.workers(on) as workers:
         _write(output, blocks, answers, writer, digest, workers)
-    _tell_written(out, None if source is None else Path(source), writer, is_new=is_new)
+    _tell_written(target or out, None if source is None else Path(source), writer, is_new=is_new)
     return n_before
 
 
@@ -229,10 +243,12 @@ def _told(blocks: Iterator[Block]) -> Iterator[Block]:
 
 def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     """The texts of a file, or of all files that a pattern has, one after the other."""
+    from bywords.io.archives import split_member
     from bywords.io.readers import read_blocks
+    from bywords.io.streams import STANDARD_INPUT
 
     paths = options.files_of(file)
-    sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
+    sizes = [0 if path == STANDARD_INPUT else stores.size_of(split_member(expanded(path))[0]) for path in paths]
     for number, path in enumerate(paths):
         n_before, n_bytes = sum(sizes[:number]), sizes[number]
         block_bytes = min(max(n_bytes // N_CHUNKS, CHUNK_BYTES), LARGE_CHUNK_BYTES)
@@ -243,12 +259,12 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
             yield dataclasses.replace(block, share_read=share)
 
 
-def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
+def _tell_written(out: Path | str, source: Path | None, writer: Writer, *, is_new: bool) -> None:
     """What a person should know of the file; what is new is as private as what it was made from."""
     from bywords.files import keep_private
 
-    if is_new and source is not None:
-        keep_private(out, expanded(source))
+    if is_new and source is not None and not stores.is_url(source):
+        keep_private(Path(out), expanded(source))
     if n_formulas := sum(writer.formulas):
         cells = "1 cell starts" if n_formulas == 1 else f"{n_formulas:,} cells start"
         tell_aside(
@@ -633,7 +649,11 @@ def _digest(file: str, ending: str | None) -> _Hash:
 
     digest = sha256()
     for path in options.files_of(file):
-        if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
+        if path == STANDARD_INPUT or (ending or format_ending(Path(path))) != ".parquet":
+            continue
+        if stores.is_url(path):
+            digest.update(stores.version_of(expanded(path)).encode())
+        else:
             with open_input(expanded(path)) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)

@@ -8,7 +8,8 @@
     .txt .ft, or any other  fastText's lines: __label__pos a fine film; or one of these, by its first bytes
     a folder                one folder a class, one file a document; or an archive of one
 
-All but folders may be compressed: .gz, .bz2, .xz, .zst; or in a .zip or .tar: `reviews.zip:train.csv`.
+All but folders may be compressed: .gz, .bz2, .xz, .zst; or in a .zip or .tar: `reviews.zip:train.csv`. A file may be
+in an object store: `s3://bucket/train.csv`, see `bywords.io.stores`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bywords.data.corpus import Corpus
 from bywords.data.hierarchy import with_tidy_levels
 from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.io import stores
 from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
@@ -331,16 +333,18 @@ def _of_project(path: Path | str, kind: str, options: ReadOptions) -> ReadOption
         return options
     from bywords.io.projects import columns_of
 
-    columns = columns_of(path)
+    with stores.fetched(path):
+        columns = columns_of(path)
     return dataclasses.replace(options, text=options.text or columns.text, label=options.label or columns.label)
 
 
 def _project_tables(path: Path | str, file: Input, *, labelled: bool, block_bytes: int) -> Iterator[Table]:
-    if not isinstance(path, Path) or not path.is_file():
+    if not isinstance(path, Path) or not (path.is_file() or stores.url_of(path)):
         raise SettingError(f"{file.name}: a labelling project cannot be read as a stream. Give the name of a file.")
     from bywords.io.projects import project_tables
 
-    return project_tables(path, labelled=labelled, block_rows=min(block_bytes, BLOCK_ROWS))
+    with stores.fetched(path):
+        yield from project_tables(path, labelled=labelled, block_rows=min(block_bytes, BLOCK_ROWS))
 
 
 def _known_names(names: Sequence[str], options: ReadOptions) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
+from bywords.io import stores
 from bywords.io.archives import ZIP_STARTS, Archive, expanded, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
 from bywords.memory import check_memory
@@ -150,6 +151,8 @@ def open_input(
 ) -> Iterator[Input]:
     """A file or a file of an archive (`reviews.zip:train.csv`), decompressed, or for "-" the standard input.
 
+    One in an object store, by its URL, is read as it arrives.
+
     Its first bytes say whether it is compressed, whatever its name, the standard input too; of an archive with
     one file that is read. With an `encoding`, or None for that of its byte order mark, it is read as UTF-8.
 
@@ -171,10 +174,10 @@ def open_input(
         return
     path, member = split_member(expanded(path, error=error))
     with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
-        name = str(path)
+        name = stores.shown(path)
         if archive is not None:
             member = archive.file(member, error)
-            name = f"{path}:{member}"
+            name = f"{name}:{member}"
             with _read_errors(name, "archive", error):
                 stream, compression = stack.enter_context(archive.open(member)), compression or "archive"
         opened = Input(name, stream, compression, stored=file, error=error)
@@ -195,23 +198,26 @@ def _opened(
     path: Path, error: type[BywordsError]
 ) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
     """A file, its bytes decompressed, by which compression, and the archive that they are."""
+    name = stores.shown(path)
     if not (path.is_file() or path.is_dir() or str(path) == os.devnull) and path.exists():
         raise error(f"{path} is a pipe or a device, expected a file. Give - and let it come from standard input.")
     try:
-        file = path.open("rb")
+        file = stores.opened(path) if stores.url_of(path) is not None else path.open("rb")
+    except DataError as reason:  # of a store
+        raise error(str(reason)) from reason
     except FileNotFoundError as reason:
         raise error(f"{path}: there is no such file. Check the path, and the folder you start from.") from reason
     except IsADirectoryError as reason:
         raise error(f"{path} is a folder, expected a file.") from reason
     except OSError as reason:
-        raise _unreadable(str(path), reason, error) from reason
+        raise _unreadable(name, reason, error) from reason
     with file, contextlib.ExitStack() as stack:
-        with _read_errors(str(path), "", error):
+        with _read_errors(name, "", error):
             compression = _compression_of(file, path)
             is_zip = file.peek(4).startswith(ZIP_STARTS)
-        with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
+        with _read_errors(name, compression or (path.suffix if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
-            archive = stack.enter_context(open_archive(file, stream, path))
+            archive = stack.enter_context(open_archive(file, stream, name))
         if archive is None and stream is file:
             file.seek(0)
         yield file, stream, compression, archive

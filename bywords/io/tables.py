@@ -22,6 +22,7 @@ import polars as pl
 
 from bywords.errors import DataError, quoted
 from bywords.extras import needed
+from bywords.io import stores
 from bywords.io.archives import ZIP_STARTS
 from bywords.io.csv import Dialect, Records, record_blocks
 from bywords.io.streams import (
@@ -517,7 +518,12 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
 
     Raises: DataError when it is not Parquet or damaged, and when there are no rows.
     """
-    name = str(path)
+    name = stores.shown(path)
+    with stores.fetched(path):
+        yield from _parquet_tables(path, name, block_rows)
+
+
+def _parquet_tables(path: Path, name: str, block_rows: int) -> Iterator[Table]:
     n_rows = 0
     try:
         with open_input(path) as file:

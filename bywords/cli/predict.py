@@ -17,6 +17,7 @@ import typer
 from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped, working
+from bywords.cli.split import Split
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io import stores
 from bywords.io.archives import expanded
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from bywords.evaluation.calibration import Sigmoids
     from bywords.evaluation.operating_points import OperatingPoint
     from bywords.fitted import FittedClassifier, Predictions, TopPredictions
-    from bywords.io.readers import Block
+    from bywords.io.pieces import Piece, Window
+    from bywords.io.readers import Block, BlockReader
     from bywords.io.resumable import ResumableOutput
     from bywords.io.tables import Table
     from bywords.io.writers import Writer
@@ -130,6 +132,7 @@ def predict(
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
     more = {"skipped": skipped, "contract": classifier.record.columns, "given": classifier.tokenizer.config.is_given}
+    more["may_split"] = on is not None
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         with options.workers(on) as workers:
@@ -256,7 +259,10 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
             share = block.share_read
             if share is not None and n_bytes:
                 share = (n_before + share * n_bytes) / sum(sizes)
-            yield dataclasses.replace(block, share_read=share)
+            rest = block.rest
+            if rest is not None and n_bytes:
+                rest = dataclasses.replace(rest, share_at_end=(n_before + n_bytes) / sum(sizes))
+            yield dataclasses.replace(block, share_read=share, rest=rest)
 
 
 def _tell_written(out: Path | str, source: Path | None, writer: Writer, *, is_new: bool) -> None:
@@ -426,6 +432,11 @@ class Answers:
 
         return self.classifier.top(texts, self.top_k or N_FOUND)
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether there is nothing more to `look_at`."""
+        return self.n_looked_at >= LOOKED_AT or self.classifier.model.knows_by_vector is None
+
     def look_at(self, texts: Sequence[str] | pl.Series) -> None:
         """Count the words of the first texts that are known, and those of them that the training did not have."""
         some = texts[: LOOKED_AT - self.n_looked_at]
@@ -528,6 +539,16 @@ class _Part:
     share_read: float | None
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Bytes of a file that a worker reads by itself."""
+
+    reader: BlockReader
+    window: Window
+    most: int  # documents at a time
+    share_read: float | None
+
+
 def _chunks(
     blocks: Iterable[Block],
     answers: Answers,
@@ -544,9 +565,10 @@ def _chunks(
 
     from bywords.text.threads import in_threads
 
-    parts = _parts(blocks, answers, writer, folder, digest)
     if workers is not None:
-        yield from _chunks_of_workers(parts, answers, writer, workers)
+        split = Split()
+        parts = _parts(blocks, answers, writer, folder, digest, split)
+        yield from _chunks_of_workers(parts, split, answers, writer, digest, workers)
         return
 
     counting = Lock()
@@ -558,25 +580,50 @@ def _chunks(
         content = writer(part.table, columns, is_first=part.is_first)
         return _Chunk(content, len(part.texts), part.input_digest, part.share_read)
 
-    for chunk in in_threads(labelled, parts, waiting=N_WAITING):
+    for chunk in in_threads(labelled, _parts(blocks, answers, writer, folder, digest), waiting=N_WAITING):
         yield chunk.n_rows, chunk
 
 
 def _chunks_of_workers(
-    parts: Iterable[_Part], answers: Answers, writer: Writer, workers: Executor
+    parts: Iterable[_Part | _Window | None],
+    split: Split,
+    answers: Answers,
+    writer: Writer,
+    digest: _Hash | None,
+    workers: Executor,
 ) -> Iterator[tuple[int, _Chunk]]:
-    waiting: deque[_Part] = deque()
+    waiting: deque[_Part | _Window | None] = deque()
 
-    def sent() -> Iterator[_Sent]:
+    def sent() -> Iterator[_Sent | _SentWindow | None]:
         for part in parts:
             waiting.append(part)
-            table = None if part.table is None else part.table.to_write()
             its = copy.copy(writer)
             its.formulas = []
-            yield _Sent(part.texts, table, part.is_first, its)
+            if isinstance(part, _Window):
+                yield _SentWindow(part.reader, part.window, part.most, its)
+            elif part is None:
+                yield None
+            else:
+                table = None if part.table is None else part.table.to_write()
+                yield _Sent(part.texts, table, part.is_first, its)
 
-    for content, formulas, counts in workers.map(_written, answers, sent()):
+    for found in workers.map(_written, answers, sent()):
         part = waiting.popleft()
+        if part is None:
+            continue
+        if isinstance(part, _Window):
+            if isinstance(found, str):
+                split.refuse(part.window, found)
+            elif split.takes(part.window, None if found is None else found.piece):
+                answers.counts.update(found.counts)
+                writer.formulas += found.formulas
+                if digest is not None and found.piece.digest:
+                    digest.update(found.piece.digest)
+                input_digest = "" if digest is None else digest.hexdigest()
+                for content, n_rows in found.contents:
+                    yield n_rows, _Chunk(content, n_rows, input_digest, part.share_read)
+            continue
+        content, formulas, counts = found
         answers.counts.update(counts)
         writer.formulas += formulas
         if isinstance(content, DataError):  # of a row: it is known here which line of which file that is
@@ -594,9 +641,37 @@ class _Sent:
     writer: Writer
 
 
-def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | DataError, list[int], Counter[str | int]]:
-    """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`."""
+@dataclass(frozen=True)
+class _SentWindow:
+    """What a worker gets that reads by itself."""
+
+    reader: BlockReader
+    window: Window
+    most: int
+    writer: Writer
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a worker has read by itself and labelled."""
+
+    piece: Piece
+    contents: list[tuple[bytes | pl.DataFrame, int]]  # what to append, and of how many texts
+    formulas: list[int]
+    counts: Counter[str | int]
+
+
+def _written(answers: Answers, sent: _Sent | _SentWindow | None) -> Any:
+    """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`.
+
+    Of a window it is a _Read, or None where it has to be read elsewhere; the name of this machine where there is no
+    such file here.
+    """
     answers.counts = Counter()
+    if sent is None:
+        return None
+    if isinstance(sent, _SentWindow):
+        return _read_and_written(answers, sent)
     columns = answers(answers.found(sent.texts))
     try:
         content = sent.writer(sent.table, columns, is_first=sent.is_first)
@@ -605,28 +680,54 @@ def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | Data
     return content, sent.writer.formulas, answers.counts
 
 
+def _read_and_written(answers: Answers, sent: _SentWindow) -> _Read | str | None:
+    import platform
+
+    from bywords.io.pieces import UnseenError
+
+    try:
+        found = sent.reader.read(sent.window)
+    except UnseenError:
+        return platform.node() or "another machine"
+    if found is None:
+        return None
+    piece, texts = found
+    contents = []
+    for start, stop in _cuts(len(texts), sent.most):
+        table = None if piece.table is None else piece.table.slice(start, stop - start)
+        try:
+            content = sent.writer(table, answers(answers.found(texts[start:stop])), is_first=False)
+        except DataError:  # of a row, whose line is not known here
+            return None
+        contents.append((content, stop - start))
+    bare = dataclasses.replace(piece, texts=None, table=None)
+    return _Read(bare, contents, sent.writer.formulas, answers.counts)
+
+
 def _parts(
     blocks: Iterable[Block],
     answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None,
     digest: _Hash | None,
-) -> Iterator[_Part]:
-    """The documents to be labelled, some at a time.
+    split: Split | None = None,
+) -> Iterator[Any]:
+    """The documents to be labelled, some at a time: a _Part each, or with a `split` also a _Window, or None to wait.
 
     `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
     """
+    from hashlib import sha256
+
     n_done, n_rows = 0 if folder is None else folder.n_rows, 0
     for number, block in enumerate(blocks):
-        if digest is not None:
-            digest.update(block.source)
+        if digest is not None and block.source:
+            digest.update(sha256(block.source).digest())
         if number == 0:
             writer.start(block.table)
         tell_notes(block.notes)
         most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.width))
-        step = -(-len(block.texts) // (-(-len(block.texts) // most) or 1)) or 1  # chunks of like sizes
-        for start in range(0, len(block.texts), step):
-            texts = block.texts[start : start + step]
+        for start, stop in _cuts(len(block.texts), most):
+            texts = block.texts[start:stop]
             n_before, n_rows = n_rows, n_rows + len(texts)
             input_digest = "" if digest is None else digest.hexdigest()
             if folder is not None and n_before < n_done <= n_rows:
@@ -636,8 +737,27 @@ def _parts(
             answers.look_at(texts)
             table = None if block.table is None else block.table.slice(start, len(texts))
             yield _Part(texts, table, input_digest, is_first=n_before == 0, share_read=block.share_read)
+        if split is not None and block.rest is not None and n_rows >= n_done and answers.has_looked:
+            for given in split.windows(block.rest):
+                share = None if given is None else _share_at(block, given[1])
+                yield None if given is None else _Window(*given, most, share)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
+
+
+def _cuts(n_rows: int, most: int) -> list[tuple[int, int]]:
+    """Where to cut rows so that parts have so many at most, and like sizes."""
+    step = -(-n_rows // (-(-n_rows // most) or 1)) or 1
+    return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def _share_at(block: Block, window: Window) -> float | None:
+    """How much of all is read with a window of the rest behind a block."""
+    rest, share = block.rest, block.share_read
+    if rest is None or share is None:
+        return None
+    n_left = rest.reader.pieces.n_bytes - rest.position.read_to
+    return share + (rest.share_at_end - share) * (window.stop - rest.position.read_to) / (n_left or 1)
 
 
 def _digest(file: str, ending: str | None) -> _Hash:

@@ -31,7 +31,7 @@ from bywords.io import stores
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 from bywords.validation import check_count, naming
 
-FORMAT = "bywords-part/3"
+FORMAT = "bywords-part/4"
 PROGRESS, DATA = "progress.json", "data"
 SECONDS_APART = 0.5  # between two times that chunks are made safe
 BLOCK_BYTES = 1 << 22  # of a file that are read at a time
@@ -47,7 +47,7 @@ class Progress:
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
     digest: str = ""  # SHA-256 of all chunks, one behind the other; of the file, once there are no more
-    input_digest: str = ""  # SHA-256 of the input up to here, as far as it was read
+    input_digest: str = ""  # SHA-256 of those of the blocks of the input up to here
     finished: bool = False  # there are no more chunks
     format: str = FORMAT
 

@@ -59,6 +59,17 @@ def unskippable(error: DataError) -> DataError:
     return DataError(str(error).removesuffix(f" {SKIP_ROWS}"))
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a file is between two blocks; of Parquet, in rows."""
+
+    offset: int  # bytes of the blocks that came
+    line: int  # number of the line that is next
+    read_to: int  # bytes that were read: the last ones begin the next block
+    window: int  # bytes that are read at a time
+    n_all: int | None = None  # rows of Parquet
+
+
 class Input:
     """The bytes of a file, of a member of an archive or of the standard input, from beginning to end."""
 
@@ -80,6 +91,8 @@ class Input:
         self._error = error
         self._head = b""  # read already, to look at
         self._n_read = 0
+        self.position: Position | None = None  # behind the last block, where others may read on
+        self._moved: Position | None = None
 
     @property
     def share_read(self) -> float | None:
@@ -88,6 +101,29 @@ class Input:
             return None
         n_bytes = os.fstat(self._stored.fileno()).st_size
         return min(self._stored.tell() / n_bytes, 1.0) if n_bytes else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is read are the bytes of a file as they are, so that others can read any of them."""
+        return self._file is self._stored
+
+    def go_on(self, position: Position) -> None:
+        """Let the next block be the one at a position: what is before it was read by others."""
+        self._moved = position
+
+    def moved_to(self) -> Position | None:
+        """Where somebody has let this go on, once; None where that is where it is."""
+        to, self._moved = self._moved, None
+        return to
+
+    def moved(self) -> tuple[int, int, bytes] | None:
+        """Line, offset, and what of the next block was read before, where somebody has let this go on elsewhere."""
+        if (to := self.moved_to()) is None:
+            return None
+        self._head = b""
+        with _read_errors(self.name, "", self._error):
+            self._file.seek(to.offset)
+        return to.line, to.offset, self.read(to.read_to - to.offset)
 
     def peek(self, n_bytes: int = _HEAD_BYTES) -> bytes:
         """The first bytes that have not been read, which stay so. Raises as `read`."""
@@ -353,8 +389,11 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     if block_bytes == 0:
         yield Lines(file.read(), 1, 0, file.encoding)
         return
-    line, offset, rest = 1, 0, b""
-    while new := file.read(max(block_bytes, len(rest))):
+    line, offset, rest, new = 1, 0, b"", b""
+    while True:
+        line, offset, rest = file.moved() or (line, offset, rest)
+        if not (new := file.read(max(block_bytes, len(rest)))):
+            break
         block = rest + new
         end = block.rfind(b"\n") + 1
         whole, rest = block[:end], block[end:]
@@ -362,8 +401,11 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
             n_line = line + whole.count(b"\n")
             raise DataError(f"{file.name}, line {n_line}: it is longer than {LINE_BYTES:,} bytes. Cut it into several.")
         if whole:
+            n_lines = whole.count(b"\n")
+            file.position = Position(offset + len(whole), line + n_lines, offset + len(block), block_bytes)
             yield Lines(whole, line, offset, file.encoding)
-            line, offset = line + whole.count(b"\n"), offset + len(whole)
+            line, offset = line + n_lines, offset + len(whole)
+    file.position = None
     if rest:
         yield Lines(rest, line, offset, file.encoding)
 

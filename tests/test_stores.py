@@ -1,6 +1,7 @@
 """Files in object stores: read as those on a disk are, once, and written as a whole."""
 
 import gzip
+import io
 import os
 import threading
 import zipfile
@@ -132,6 +133,21 @@ def test_a_file_is_read_while_it_arrives(store, monkeypatch):
         assert file.read() == rows[15_000:].encode()
     assert sum(len(block.texts) for block in blocks) == 1000
     assert stores.share_arrived() is None
+
+
+def test_no_more_is_fetched_than_is_read_and_some(store, monkeypatch):
+    monkeypatch.setattr(stores, "FETCH_BYTES", 1000)
+    monkeypatch.setattr(stores, "AHEAD_BYTES", 3000)
+    store.pipe("/bucket/a.csv", b"text\n" + b"some words\n" * 5000)
+    path = stores.copy_of("memory://bucket/a.csv")
+    with stores.opened(path) as file:
+        file.read(10)
+        copy = file.raw.copy
+        copy.wait_for(3000)
+        assert copy.n_bytes < io.DEFAULT_BUFFER_SIZE + 3000 + 2000 < 20_000
+        file.read(20_000)
+        assert copy.n_bytes >= 20_000
+        assert len(file.read()) == 55_005 - 20_010
 
 
 def test_a_pattern_has_the_files_of_the_store_in_order(store, corpus):

@@ -35,6 +35,7 @@ PACKAGES = {  # scheme → what opens it, beside fsspec
 }
 WEB = ("http", "https")  # where names have no patterns, and nothing is written
 FETCH_BYTES = 1 << 23  # at a time
+AHEAD_BYTES = 1 << 26  # of what is read, at most: workers may read the rest
 SPARE_BYTES = 1 << 26  # of the disk, that copies leave free
 _URL = re.compile(rf"({'|'.join(PACKAGES)}):/{{1,2}}([^/].*)", re.DOTALL)  # a Path writes one slash for two
 _CREDENTIALS = {
@@ -197,9 +198,10 @@ class _Copy:
     """A copy that grows until it is whole."""
 
     def __init__(self, url: str, path: Path) -> None:
-        self.path = path
+        self.url, self.path = url, path
         self.n_readers = self.n_bytes = 0
-        self.is_done = False
+        self.is_done = self.is_dropped = False
+        self._n_asked: float = 0  # bytes, from the beginning on
         self._problem: BywordsError | None = None
         self._grown = threading.Condition()
         with _errors(url):
@@ -216,11 +218,30 @@ class _Copy:
 
     def wait_for(self, n_bytes: int | None) -> None:
         """Return when so many are there, or all. Raises DataError where they do not come."""
+        self.ask_for(self.size if n_bytes is None else n_bytes)
         with self._grown:
             while not self.is_done and (n_bytes is None or self.size is None or self.n_bytes < n_bytes):
                 self._grown.wait(1.0)  # so that Ctrl-C is heard
         if self._problem is not None:
             raise self._problem
+
+    def ask_for(self, n_bytes: int | None) -> None:
+        """Fetch so many, and some more; None for all."""
+        wanted = float("inf") if n_bytes is None else n_bytes
+        with self._grown:
+            if wanted > self._n_asked:
+                self._n_asked = wanted
+                self._grown.notify_all()
+
+    def drop(self) -> None:
+        """Fetch no more."""
+        with self._grown:
+            self.is_dropped = True
+            self._grown.notify_all()
+
+    def _is_paused(self) -> bool:
+        is_ahead = self.n_bytes > self._n_asked + AHEAD_BYTES
+        return is_ahead and self.size is not None and scheme_of(self.url) not in WEB  # which would hang up
 
     def _fetch(self, url: str, files: Any, name: str) -> None:
         problem: BywordsError | None = None
@@ -232,7 +253,11 @@ class _Copy:
                     with self._grown:
                         self.n_bytes += len(block)
                         self._grown.notify_all()
-            if self.size is not None and self.n_bytes != self.size:
+                        while self._is_paused() and not self.is_dropped:
+                            self._grown.wait()
+                    if self.is_dropped:
+                        break
+            if not self.is_dropped and self.size is not None and self.n_bytes != self.size:
                 problem = DataError(f"{url}: {self.n_bytes:,} bytes of {self.size:,} have arrived. Try again.")
         except BywordsError as error:
             problem = error
@@ -279,6 +304,7 @@ class _Arriving(io.RawIOBase):
     def readinto(self, target: Any) -> int:
         at, size = self._file.tell(), self.copy.size
         wanted = len(target) if size is None else max(0, min(len(target), size - at))
+        self.copy.ask_for(at + wanted)
         if size is None or at + wanted > self.copy.n_bytes:
             self.copy.wait_for(at + min(wanted, 1))
             if size is not None:
@@ -303,7 +329,8 @@ def _make_room(url: str, n_bytes: int) -> None:
         )
         if n_kept + n_bytes <= (free + n_kept) / 2:
             break
-        if copy.is_done and not copy.n_readers:
+        if not copy.n_readers:
+            copy.drop()
             path.unlink(missing_ok=True)
             del _copies[path]
     if (free := shutil.disk_usage(folder).free) < n_bytes + SPARE_BYTES:

@@ -12,6 +12,8 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.classifier import TextClassifier
+from bywords.cli import predict
+from bywords.cli.split import Split
 from bywords.errors import DataError, SettingError
 from bywords.io import stores
 from bywords.io.datasets import load_dataset, paths_of
@@ -249,6 +251,16 @@ def test_predictions_from_and_to_a_store_are_the_same_bytes(store, bywords, mode
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_store_that_workers_cannot_read_is_read_here_and_said(store, bywords, model, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "CHUNK_BYTES", 2000)
+    corpus.write_csv(tmp_path / "new.csv")
+    store.pipe("/bucket/new.csv", corpus.write_csv().encode())  # of this process alone
+    bywords("predict", model, "new.csv", "--out", "here.csv")
+    code, _, said = bywords("predict", model, "memory://bucket/new.csv", "--out", "there.csv", "--on", "local:1")
+    assert (code, "cannot read memory://bucket/new.csv" in said) == (0, True)
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
 def test_what_is_cut_off_is_not_in_the_store_and_goes_on(store, bywords, model, corpus, tmp_path, monkeypatch):
     store.pipe("/bucket/new.csv", corpus.write_csv().encode())
     words = ["predict", model, "memory://bucket/new.csv", "--out", "memory://out/there.csv"]
@@ -327,7 +339,7 @@ def s3():
     os.environ.update(before)
 
 
-def test_a_server_of_s3_is_read_from_and_written_to(s3, bywords, model, corpus, tmp_path):
+def test_a_server_of_s3_is_read_from_and_written_to(s3, bywords, model, corpus, tmp_path, monkeypatch):
     s3.pipe("bucket/new-1.csv", corpus.write_csv().encode())
     s3.pipe("bucket/new-2.csv", corpus.write_csv().encode())
     for name in ("new-1.csv", "new-2.csv"):
@@ -336,6 +348,13 @@ def test_a_server_of_s3_is_read_from_and_written_to(s3, bywords, model, corpus, 
     code, _, said = bywords("predict", model, "s3://bucket/new-*.csv", "--out", "s3://bucket/out/there.csv")
     assert code == 0, said
     assert s3.cat("bucket/out/there.csv") == (tmp_path / "here.csv").read_bytes()
+    monkeypatch.setattr(predict, "CHUNK_BYTES", 1000)
+    words = ["predict", model, "s3://bucket/new-*.csv", "--out", "s3://bucket/out/by-workers.csv", "--on", "local:2"]
+    ranges = []
+    monkeypatch.setattr(Split, "takes", (lambda own: lambda *given: ranges.append(1) or own(*given))(Split.takes))
+    assert bywords(*words)[0] == 0
+    assert s3.cat("bucket/out/by-workers.csv") == s3.cat("bucket/out/there.csv")
+    assert len(ranges) > 4
     for url, told in {
         "s3://bucket/none.csv": "s3://bucket/none.csv: there is no such bucket or file in the store",
         "s3://none/none.csv": "s3://none/none.csv: there is no such bucket or file in the store",

@@ -52,6 +52,6 @@ class Split:
     def refuse(self, window: Window, host: str) -> None:
         """The worker of a window does not see its file: no more windows."""
         if self._n_unfit < MOST_UNFIT:
-            tell_aside(f"A worker on {host} does not see {self._name}, or another file: it is read here instead.")
+            tell_aside(f"A worker on {host} cannot read {self._name}, or has another one: it is read here instead.")
             self._n_unfit = MOST_UNFIT
         self.takes(window, None)

@@ -11,6 +11,7 @@ does not fit, and whatever a reader of clean records does not read, is left to w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bywords.errors import DataError
+from bywords.errors import BywordsError, DataError
 from bywords.io import stores
 from bywords.io.csv import Dialect, Records, end_outside_quotes, n_line_ends, read_fast
 from bywords.io.encodings import UTF8
@@ -88,7 +89,7 @@ class PieceReader:
 
         Raises: UnseenError where there is no such file here; DataError where it cannot be read.
         """
-        if not stores.is_url(self.source) and version_here(Path(self.source)) != self.version:
+        if version_here(self.source) != self.version:
             raise UnseenError
         if self.kind == ".parquet":
             rows = parquet_rows(Path(self.source), self.name, window.start, window.stop - window.start)
@@ -148,7 +149,8 @@ class PieceReader:
 
     def _bytes(self, start: int, stop: int) -> bytes:
         if stores.is_url(self.source):
-            return stores.read_range(self.source, start, stop)
+            with _as_unseen():
+                return stores.read_range(self.source, start, stop)
         with Path(self.source).open("rb") as file:
             file.seek(start)
             return file.read(stop - start)
@@ -184,7 +186,7 @@ def reader_of(path: Path | str, file: Input, kind: str, table: Table | None) -> 
     return PieceReader(
         source=str(path.resolve()) if url is None else url,
         name=file.name,
-        version=version_here(path) if url is None else stores.version_of(path),
+        version=version_here(str(path) if url is None else url),
         kind=kind,
         n_bytes=stores.size_of(path) if position.n_all is None else position.n_all,
         window_bytes=position.window,
@@ -193,10 +195,19 @@ def reader_of(path: Path | str, file: Input, kind: str, table: Table | None) -> 
     )
 
 
-def version_here(path: Path) -> str:
-    """What changes when a file on the disk does. Raises UnseenError where there is none."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise UnseenError from error
+def version_here(source: str) -> str:
+    """What changes when a file does, of a path or a URL. Raises UnseenError where there is none."""
+    with _as_unseen():
+        if stores.is_url(source):
+            return stores.version_of(stores.copy_of(source))
+        status = Path(source).stat()
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+@contextlib.contextmanager
+def _as_unseen() -> Iterator[None]:
+    """Raise UnseenError where a file, or the store that it is in, cannot be reached."""
+    try:
+        yield
+    except (OSError, BywordsError) as error:
+        raise UnseenError from error

@@ -72,11 +72,26 @@ def said_or_given(read, path, block_bytes):
     last_line_ends=st.booleans(),
     blank_lines=st.sets(st.integers(0, 40), max_size=3),
     block_bytes=st.integers(8, 300),
+    look_back=st.integers(1, 50),
 )
-def test_a_wild_csv_in_pieces_is_the_whole(tmp_path_factory, rows, line_end, last_line_ends, blank_lines, block_bytes):
+def test_a_wild_csv_in_pieces_is_the_whole(
+    tmp_path_factory, rows, line_end, last_line_ends, blank_lines, block_bytes, look_back
+):
     path = tmp_path_factory.getbasetemp() / "wild.csv"
     path.write_bytes(written(rows, line_end, last_line_ends=last_line_ends, blank_lines=blank_lines))
-    assert said_or_given(in_pieces, path, block_bytes) == said_or_given(one_after_the_other, path, block_bytes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bywords.io.pieces.LOOK_BACK_BYTES", (look_back,))
+        assert said_or_given(in_pieces, path, block_bytes) == said_or_given(one_after_the_other, path, block_bytes)
+
+
+def test_what_looks_like_records_in_quotes_is_not_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr("bywords.io.pieces.LOOK_BACK_BYTES", (20,))
+    rows = [(",x\n" + "one,two\n" * 20, "three")] * 40  # as likely with all quotes the other way round
+    path = tmp_path / "quoted.csv"
+    path.write_bytes(written(rows, "\n", last_line_ends=True, blank_lines=()))
+    found, n_read = in_pieces(path, 200, text="text")
+    assert [text for _, texts in found for text in texts] == [text for text, _ in rows]
+    assert n_read < len(found) - 1
 
 
 @given(content=st.text(st.sampled_from('ab,"\n\r é'), max_size=300), block_bytes=st.integers(4, 100))
@@ -152,7 +167,7 @@ def texts(tmp_path, monkeypatch):
     frame.write_parquet(tmp_path / "new.parquet")
     frame[:400].write_csv(tmp_path / "part-1.csv")
     frame[400:].write_csv(tmp_path / "part-2.csv")
-    (tmp_path / "new.txt").write_text("".join(f"{row}\n".replace('"', "") for row in rows).removesuffix("\n"))
+    (tmp_path / "new.txt").write_text("".join(f"{row}\n".replace('"', "") for row in rows))
     monkeypatch.setattr(command, "CHUNK_BYTES", 5000)
     monkeypatch.setattr("bywords.io.readers.BLOCK_ROWS", 150)
     return tmp_path

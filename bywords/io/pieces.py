@@ -73,7 +73,7 @@ class PieceReader:
     dialect: Dialect | None = None
 
     def windows(self, position: Position) -> Iterator[Window]:
-        """Those of the pieces behind a position, to the end of the file."""
+        """Those of the pieces behind a position, to the end; but for a last line that has no end."""
         begins_at: int | None = position.offset
         for start in range(position.read_to, self.n_bytes + 1, self.window_bytes):
             stop = min(start + self.window_bytes, self.n_bytes)
@@ -81,8 +81,6 @@ class PieceReader:
             if start < stop or is_end:
                 yield Window(start, stop, is_end, start if self.kind == ".parquet" else begins_at)
             begins_at = None
-        if self.kind not in (".csv", ".tsv", ".parquet"):  # a last line without its end is a block of its own
-            yield Window(self.n_bytes, self.n_bytes, True, position.offset if begins_at is not None else None)
 
     def read(self, window: Window) -> Piece | None:
         """The piece of a window; None where it has to be read by whoever has read what is before.
@@ -134,7 +132,7 @@ class PieceReader:
             in_columns = self.header.table(Records(frame, data, int, self.dialect))
         except DataError:
             return None
-        return None if in_columns is None or len(in_columns) < len(frame) else (None, in_columns)
+        return None if in_columns is None else (None, in_columns)
 
     def _begin(self, window: Window) -> tuple[int | None, bytes]:
         """Where the piece of a window begins, and the bytes from there on; None where it cannot be told."""

@@ -104,7 +104,7 @@ def predict(
     enough. With --at-least precision:LABEL=0.95 a text gets LABEL only where it is the likeliest and sure enough, else
     none; with recall:LABEL=0.95 also where another label is likelier.
 
-    --on ray has the texts labelled by a cluster; what is written is the same, byte for byte.
+    --on ray has the texts read and labelled by a cluster; what is written is the same, byte for byte.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows

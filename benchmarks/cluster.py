@@ -2,7 +2,7 @@
 
 Claims: what is predicted and what is trained are the same bytes; `predict --on ray`, on a cluster that runs already,
 takes at most 1.3 times as long as `predict` with the same processors, both without their start. What two workers bring
-against one is measured and not claimed: the command itself reads and writes on a processor that they share.
+against one is measured and not claimed: the command itself takes and writes all rows on a processor that they share.
 Commands from start to end, in turn, the median of the ratios of each round. The texts are runs of 10 to 60 words of
 the reviews of imdb, the model is `auto` of 4,000 of them.
 """
@@ -90,7 +90,7 @@ def main() -> None:
         "local_beyond_start": ratio(beyond["local"], beyond["threads"]),
         "two_of_one": ratio(seconds["ray"], seconds["one worker"]),
         "train": ratio(trained["ray"], trained["threads"]),
-        "processor_seconds_per_gb": {way: its / gb for way, its in of_processor.items()},  # of ray, the reader's alone
+        "processor_seconds_per_gb": {way: its / gb for way, its in of_processor.items()},  # of ray, the command alone
     }  # fmt: skip
     write_result("cluster", result)
     for name_of, value in result.items():

@@ -11,6 +11,7 @@ from bywords.errors import SettingError
 EXTRAS = {  # the first part of a module's name → the extra of this package that installs it
     "captum": "explain",
     "fastexcel": "excel",
+    "fsspec": "stores",
     "gensim": "vectors",
     "huggingface_hub": "static",
     "lightning_fabric": "neural",

@@ -195,8 +195,9 @@ def small_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize("on", ["local:2", "ray"])
-def test_predictions_of_a_cluster_are_the_same_bytes(on, bywords, model, texts, small_chunks, request):
+def test_predictions_of_a_cluster_are_the_same_bytes(on, bywords, model, texts, small_chunks, request, monkeypatch):
     request.getfixturevalue("cluster")
+    monkeypatch.setattr(command, "CHUNK_BYTES", 8_000)  # that a worker reads by itself
     files = ["new.csv", "new.jsonl", "new.parquet", "part-*.csv"]
     outs = [".csv", ".jsonl", ".parquet", ".csv.gz"] if on == "ray" else [".csv"]
     for file, ending in zip(files, outs, strict=False):

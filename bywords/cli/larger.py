@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bywords.io.archives import is_pattern
+
 if TYPE_CHECKING:
     from bywords.io.read_options import ReadOptions
 
@@ -21,10 +23,12 @@ def memory_of(asked: str | None) -> int:
 
 def bytes_of_texts(data: str) -> int | None:
     """About how many bytes the texts of a file have; None for what is no one file."""
-    path = Path(data)
-    if not path.is_file():
+    from bywords.io import stores
+
+    path = stores.copy_of(data) if stores.is_url(data) and not is_pattern(data) else Path(data)
+    if stores.url_of(path) is None and not path.is_file():
         return None
-    return path.stat().st_size * (TIMES_AS_LARGE if path.suffix in COMPRESSED else 1)
+    return stores.size_of(path) * (TIMES_AS_LARGE if path.suffix in COMPRESSED else 1)
 
 
 def too_large(data: str, options: ReadOptions, n_bytes: int, *, per_byte: int, what: str) -> str | None:
@@ -36,7 +40,7 @@ def too_large(data: str, options: ReadOptions, n_bytes: int, *, per_byte: int, w
     if size is None or len(options.texts) > 1 or size * per_byte <= n_bytes:
         return None
     return (
-        f"{Path(data)}: to {what} all of its texts at once takes about {in_words(size * per_byte)} of memory, and "
+        f"{data}: to {what} all of its texts at once takes about {in_words(size * per_byte)} of memory, and "
         f"{in_words(n_bytes)} may be used"
     )
 

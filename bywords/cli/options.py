@@ -15,6 +15,7 @@ import typer
 
 from bywords.cli.screen import tell_aside
 from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
+from bywords.io import stores
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 from bywords.terminal import shell_words, shorten
@@ -29,7 +30,7 @@ Data = Annotated[
     typer.Argument(
         help="A data set by name (20newsgroups, 20newsgroups-6, 20newsgroups-full, imdb), or files: csv, tsv, json, "
         "jsonl, parquet, xlsx, __label__ lines, or a folder with a sub-folder for each class; also as .gz, .bz2, .xz, "
-        ".zst, .zip, .tar.gz; - for standard input.",
+        ".zst, .zip, .tar.gz; s3://, gs://, az:// or https:// for one in a store; - for standard input.",
         metavar="DATA...",
     ),
 ]
@@ -360,12 +361,17 @@ def typed_text(text: str) -> str:
 def is_file(text: str) -> bool:
     """Whether it names a file, or the standard input; else it is a text.
 
+    An address of the web is a file where it ends as one does, else a text that somebody has written.
     Raises: DataError for what looks like a file that is not there.
     """
     if text == "-":
         return True
     if not text.strip():
         return False
+    if stores.is_url(text) and (is_named := text.lower().endswith(FILE_ENDINGS)) | (
+        stores.scheme_of(text) not in stores.WEB
+    ):
+        return is_named or not any(map(str.isspace, text))
     try:
         path, member = split_member(Path(text).expanduser())
         if path.exists() and not path.is_dir() and (member is None or path.suffix):
@@ -391,6 +397,11 @@ def files_of(text: str) -> list[str]:
     if not is_pattern(text) or Path(text).exists():
         return [text]
     from bywords.io.folders import matching
+
+    if stores.is_url(text):
+        if found := matching(text):
+            return found
+        raise DataError(f"{text}: no file in the store has a name like this. Check the pattern.")
 
     return matching(text) or [text]
 

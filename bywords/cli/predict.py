@@ -17,7 +17,9 @@ import typer
 from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped, working
+from bywords.cli.split import Split
 from bywords.errors import BywordsError, DataError, SettingError
+from bywords.io import stores
 from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
 from bywords.version import __version__
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
     from bywords.evaluation.calibration import Sigmoids
     from bywords.evaluation.operating_points import OperatingPoint
     from bywords.fitted import FittedClassifier, Predictions, TopPredictions
-    from bywords.io.readers import Block
+    from bywords.io.pieces import Piece, Window
+    from bywords.io.readers import Block, BlockReader
     from bywords.io.resumable import ResumableOutput
     from bywords.io.tables import Table
     from bywords.io.writers import Writer
@@ -57,8 +60,8 @@ def predict(
     file: Annotated[
         str,
         typer.Argument(
-            help="A text, or a file of texts: one on each line, csv, tsv, json, jsonl, parquet, xlsx; - for lines from "
-            "standard input.",
+            help="A text, or a file of texts: one on each line, csv, tsv, json, jsonl, parquet, xlsx; s3://, gs://, "
+            "az:// or https:// for one in a store; - for lines from standard input.",
             metavar="TEXT|FILE",
         ),
     ] = "-",
@@ -66,7 +69,7 @@ def predict(
         Path | None,
         typer.Option(
             help="Where to write: .csv, .tsv, .jsonl, .parquet, .xlsx, or .txt for the labels alone; text also as .gz. "
-            "Otherwise JSON lines to standard output."
+            "s3://bucket/name.csv, gs:// or az:// for a store. Otherwise JSON lines to standard output."
         ),
     ] = None,
     text: options.Text = None,
@@ -101,7 +104,7 @@ def predict(
     enough. With --at-least precision:LABEL=0.95 a text gets LABEL only where it is the likeliest and sure enough, else
     none; with recall:LABEL=0.95 also where another label is likelier.
 
-    --on ray has the texts labelled by a cluster; what is written is the same, byte for byte.
+    --on ray has the texts read and labelled by a cluster; what is written is the same, byte for byte.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -111,7 +114,10 @@ def predict(
     file = options.typed_text(file) if source is None else file
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
-    _check_output(out, source, model, top_k, resume=resume)
+    target = None
+    if out is not None and stores.is_url(out):  # until all is done, its rows are in the current folder
+        target, out = stores.url_of(stores.copy_of(str(out))), Path(stores.copy_of(str(out)).name)
+    _check_output(out, source, model, top_k, target, resume=resume)
     classifier = load_classifier(model)
     points = wishes.operating_points(classifier, at_least)
     back_off = options.back_off(classifier, min_confidence, abstain)
@@ -126,6 +132,7 @@ def predict(
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
     more = {"skipped": skipped, "contract": classifier.record.columns, "given": classifier.tokenizer.config.is_given}
+    more["may_split"] = on is not None
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         with options.workers(on) as workers:
@@ -142,13 +149,15 @@ def predict(
         settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
         if source is not None and Writer.of(out, ()).ending == ".xlsx":
             _check_fits_sheet(source, {**reading, **more, "skipped": skipped_rows(bad_rows)})
-        n_before = _label_file(model, source, out, blocks, answers, settings, on, resume=resume)
+        n_before = _label_file(model, source, out, target, blocks, answers, settings, on, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
 
 
-def _check_output(out: Path | None, source: str | None, model: Path, top_k: int | None, *, resume: bool) -> None:
+def _check_output(
+    out: Path | None, source: str | None, model: Path, top_k: int | None, target: str | None, *, resume: bool
+) -> None:
     """Raise SettingError for what cannot be written, before there is any work."""
     from bywords.artifact.model_folder import OWN
     from bywords.cli.hold import hold
@@ -164,6 +173,11 @@ def _check_output(out: Path | None, source: str | None, model: Path, top_k: int 
         Writer.of(out, ())
         hold(out)
         inputs = () if source is None else options.files_of(source)
+        if target is not None:
+            if target in inputs:
+                raise SettingError(f"{target}: is what is read, and would be overwritten. Write to another name.")
+            stores.check_target(target)
+            return
         options.check_output(out, *inputs, *(model / name for name in OWN), goes_on=resume)
 
 
@@ -188,6 +202,7 @@ def _label_file(
     model: Path,
     source: str | None,
     out: Path,
+    target: str | None,
     blocks: Iterable[Block],
     answers: Answers,
     settings: dict[str, Any],
@@ -207,8 +222,10 @@ def _label_file(
     run = {shown.get(name, name.replace("_", " ")): value for name, value in settings.items()}
     run["text column"] = " ".join(run["text column"] or ()) or None
     run |= {"version": __version__, "output format": "".join(out.suffixes[-2:])}
-    is_new = not out.exists()
-    output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume)
+    is_new = target is None and not out.exists()
+    if target is not None:
+        run["store"] = target
+    output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume, target=target)
     n_before = output.n_rows
     if output.is_damaged:
         tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
@@ -216,7 +233,7 @@ def _label_file(
     digest = sha256() if source is None else _digest(source, settings["ending"])
     with options.workers(on) as workers:
         _write(output, blocks, answers, writer, digest, workers)
-    _tell_written(out, None if source is None else Path(source), writer, is_new=is_new)
+    _tell_written(target or out, None if source is None else Path(source), writer, is_new=is_new)
     return n_before
 
 
@@ -230,10 +247,12 @@ def _told(blocks: Iterator[Block]) -> Iterator[Block]:
 
 def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     """The texts of a file, or of all files that a pattern has, one after the other."""
+    from bywords.io.archives import split_member
     from bywords.io.readers import read_blocks
+    from bywords.io.streams import STANDARD_INPUT
 
     paths = options.files_of(file)
-    sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
+    sizes = [0 if path == STANDARD_INPUT else stores.size_of(split_member(expanded(path))[0]) for path in paths]
     for number, path in enumerate(paths):
         n_before, n_bytes = sum(sizes[:number]), sizes[number]
         block_bytes = min(max(n_bytes // N_CHUNKS, CHUNK_BYTES), LARGE_CHUNK_BYTES)
@@ -241,15 +260,18 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
             share = block.share_read
             if share is not None and n_bytes:
                 share = (n_before + share * n_bytes) / sum(sizes)
-            yield dataclasses.replace(block, share_read=share)
+            rest = block.rest
+            if rest is not None and n_bytes:
+                rest = dataclasses.replace(rest, share_at_end=(n_before + n_bytes) / sum(sizes))
+            yield dataclasses.replace(block, share_read=share, rest=rest)
 
 
-def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
+def _tell_written(out: Path | str, source: Path | None, writer: Writer, *, is_new: bool) -> None:
     """What a person should know of the file; what is new is as private as what it was made from."""
     from bywords.files import keep_private
 
-    if is_new and source is not None:
-        keep_private(out, expanded(source))
+    if is_new and source is not None and not stores.is_url(source):
+        keep_private(Path(out), expanded(source))
     if n_formulas := sum(writer.formulas):
         cells = "1 cell starts" if n_formulas == 1 else f"{n_formulas:,} cells start"
         tell_aside(
@@ -411,6 +433,11 @@ class Answers:
 
         return self.classifier.top(texts, self.top_k or N_FOUND)
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether there is nothing more to `look_at`."""
+        return self.n_looked_at >= LOOKED_AT or self.classifier.model.knows_by_vector is None
+
     def look_at(self, texts: Sequence[str] | pl.Series) -> None:
         """Count the words of the first texts that are known, and those of them that the training did not have."""
         some = texts[: LOOKED_AT - self.n_looked_at]
@@ -513,6 +540,16 @@ class _Part:
     share_read: float | None
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Bytes of a file that a worker reads by itself."""
+
+    reader: BlockReader
+    window: Window
+    most: int  # documents at a time
+    share_read: float | None
+
+
 def _chunks(
     blocks: Iterable[Block],
     answers: Answers,
@@ -529,9 +566,10 @@ def _chunks(
 
     from bywords.text.threads import in_threads
 
-    parts = _parts(blocks, answers, writer, folder, digest)
     if workers is not None:
-        yield from _chunks_of_workers(parts, answers, writer, workers)
+        split = Split()
+        parts = _parts(blocks, answers, writer, folder, digest, split)
+        yield from _chunks_of_workers(parts, split, answers, writer, digest, workers)
         return
 
     counting = Lock()
@@ -543,25 +581,50 @@ def _chunks(
         content = writer(part.table, columns, is_first=part.is_first)
         return _Chunk(content, len(part.texts), part.input_digest, part.share_read)
 
-    for chunk in in_threads(labelled, parts, waiting=N_WAITING):
+    for chunk in in_threads(labelled, _parts(blocks, answers, writer, folder, digest), waiting=N_WAITING):
         yield chunk.n_rows, chunk
 
 
 def _chunks_of_workers(
-    parts: Iterable[_Part], answers: Answers, writer: Writer, workers: Executor
+    parts: Iterable[_Part | _Window | None],
+    split: Split,
+    answers: Answers,
+    writer: Writer,
+    digest: _Hash | None,
+    workers: Executor,
 ) -> Iterator[tuple[int, _Chunk]]:
-    waiting: deque[_Part] = deque()
+    waiting: deque[_Part | _Window | None] = deque()
 
-    def sent() -> Iterator[_Sent]:
+    def sent() -> Iterator[_Sent | _SentWindow | None]:
         for part in parts:
             waiting.append(part)
-            table = None if part.table is None else part.table.to_write()
             its = copy.copy(writer)
             its.formulas = []
-            yield _Sent(part.texts, table, part.is_first, its)
+            if isinstance(part, _Window):
+                yield _SentWindow(part.reader, part.window, part.most, its)
+            elif part is None:
+                yield None
+            else:
+                table = None if part.table is None else part.table.to_write()
+                yield _Sent(part.texts, table, part.is_first, its)
 
-    for content, formulas, counts in workers.map(_written, answers, sent()):
+    for found in workers.map(_written, answers, sent()):
         part = waiting.popleft()
+        if part is None:
+            continue
+        if isinstance(part, _Window):
+            if isinstance(found, str):
+                split.refuse(part.window, found)
+            elif split.takes(part.window, None if found is None else found.piece):
+                answers.counts.update(found.counts)
+                writer.formulas += found.formulas
+                if digest is not None and found.piece.digest:
+                    digest.update(found.piece.digest)
+                input_digest = "" if digest is None else digest.hexdigest()
+                for content, n_rows in found.contents:
+                    yield n_rows, _Chunk(content, n_rows, input_digest, part.share_read)
+            continue
+        content, formulas, counts = found
         answers.counts.update(counts)
         writer.formulas += formulas
         if isinstance(content, DataError):  # of a row: it is known here which line of which file that is
@@ -579,9 +642,37 @@ class _Sent:
     writer: Writer
 
 
-def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | DataError, list[int], Counter[str | int]]:
-    """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`."""
+@dataclass(frozen=True)
+class _SentWindow:
+    """What a worker gets that reads by itself."""
+
+    reader: BlockReader
+    window: Window
+    most: int
+    writer: Writer
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a worker has read by itself and labelled."""
+
+    piece: Piece
+    contents: list[tuple[bytes | pl.DataFrame, int]]  # what to append, and of how many texts
+    formulas: list[int]
+    counts: Counter[str | int]
+
+
+def _written(answers: Answers, sent: _Sent | _SentWindow | None) -> Any:
+    """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`.
+
+    Of a window it is a _Read, or None where it has to be read elsewhere; the name of this machine where there is no
+    such file here.
+    """
     answers.counts = Counter()
+    if sent is None:
+        return None
+    if isinstance(sent, _SentWindow):
+        return _read_and_written(answers, sent)
     columns = answers(answers.found(sent.texts))
     try:
         content = sent.writer(sent.table, columns, is_first=sent.is_first)
@@ -590,28 +681,54 @@ def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | Data
     return content, sent.writer.formulas, answers.counts
 
 
+def _read_and_written(answers: Answers, sent: _SentWindow) -> _Read | str | None:
+    import platform
+
+    from bywords.io.pieces import UnseenError
+
+    try:
+        found = sent.reader.read(sent.window)
+    except UnseenError:
+        return platform.node() or "another machine"
+    if found is None:
+        return None
+    piece, texts = found
+    contents = []
+    for start, stop in _cuts(len(texts), sent.most):
+        table = None if piece.table is None else piece.table.slice(start, stop - start)
+        try:
+            content = sent.writer(table, answers(answers.found(texts[start:stop])), is_first=False)
+        except DataError:  # of a row, whose line is not known here
+            return None
+        contents.append((content, stop - start))
+    bare = dataclasses.replace(piece, texts=None, table=None)
+    return _Read(bare, contents, sent.writer.formulas, answers.counts)
+
+
 def _parts(
     blocks: Iterable[Block],
     answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None,
     digest: _Hash | None,
-) -> Iterator[_Part]:
-    """The documents to be labelled, some at a time.
+    split: Split | None = None,
+) -> Iterator[Any]:
+    """The documents to be labelled, some at a time: a _Part each, or with a `split` also a _Window, or None to wait.
 
     `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
     """
+    from hashlib import sha256
+
     n_done, n_rows = 0 if folder is None else folder.n_rows, 0
     for number, block in enumerate(blocks):
-        if digest is not None:
-            digest.update(block.source)
+        if digest is not None and block.source:
+            digest.update(sha256(block.source).digest())
         if number == 0:
             writer.start(block.table)
         tell_notes(block.notes)
         most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.width))
-        step = -(-len(block.texts) // (-(-len(block.texts) // most) or 1)) or 1  # chunks of like sizes
-        for start in range(0, len(block.texts), step):
-            texts = block.texts[start : start + step]
+        for start, stop in _cuts(len(block.texts), most):
+            texts = block.texts[start:stop]
             n_before, n_rows = n_rows, n_rows + len(texts)
             input_digest = "" if digest is None else digest.hexdigest()
             if folder is not None and n_before < n_done <= n_rows:
@@ -621,8 +738,27 @@ def _parts(
             answers.look_at(texts)
             table = None if block.table is None else block.table.slice(start, len(texts))
             yield _Part(texts, table, input_digest, is_first=n_before == 0, share_read=block.share_read)
+        if split is not None and block.rest is not None and n_rows >= n_done and answers.has_looked:
+            for given in split.windows(block.rest):
+                share = None if given is None else _share_at(block, given[1])
+                yield None if given is None else _Window(*given, most, share)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
+
+
+def _cuts(n_rows: int, most: int) -> list[tuple[int, int]]:
+    """Where to cut rows so that parts have so many at most, and like sizes."""
+    step = -(-n_rows // (-(-n_rows // most) or 1)) or 1
+    return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def _share_at(block: Block, window: Window) -> float | None:
+    """How much of all is read with a window of the rest behind a block."""
+    rest, share = block.rest, block.share_read
+    if rest is None or share is None:
+        return None
+    n_left = rest.reader.pieces.n_bytes - rest.position.read_to
+    return share + (rest.share_at_end - share) * (window.stop - rest.position.read_to) / (n_left or 1)
 
 
 def _digest(file: str, ending: str | None) -> _Hash:
@@ -634,7 +770,11 @@ def _digest(file: str, ending: str | None) -> _Hash:
 
     digest = sha256()
     for path in options.files_of(file):
-        if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
+        if path == STANDARD_INPUT or (ending or format_ending(Path(path))) != ".parquet":
+            continue
+        if stores.is_url(path):
+            digest.update(stores.version_of(expanded(path)).encode())
+        else:
             with open_input(expanded(path)) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bywords.io import stores
 from bywords.io.read_options import ReadOptions
 from bywords.terminal import shorten, visible, visible_line
 from bywords.training.callback import Callback
@@ -168,7 +169,14 @@ def working(what: str) -> Iterator[None]:
     from rich.text import Text
 
     turning = Spinner("dots", Text(visible_line(f"{what} …")), style="status.spinner")
-    with Live(turning, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False):
+
+    def shown() -> Spinner:
+        if (coming := stores.share_arrived()) is not None:
+            turning.update(text=Text(visible_line(f"{what}: {coming[1]:.0%} of {coming[0]} fetched …")))
+        return turning
+
+    console = Console(stderr=True)
+    with Live(get_renderable=shown, console=console, transient=True, redirect_stdout=False, redirect_stderr=False):
         yield
 
 

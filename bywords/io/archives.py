@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
+from bywords.io import stores
 
 _ARCHIVES = r"zip|tar|tgz|tbz2|txz|tar\.(?:gz|bz2|xz|zst)"
 _WITH_MEMBER = re.compile(rf"(.+?\.(?:{_ARCHIVES}|xlsx|xlsm|xlsb|xls|ods)):(.+)", re.IGNORECASE | re.DOTALL)
@@ -21,11 +22,11 @@ _SHOWN = 10  # names in an error
 
 
 def expanded(path: Path | str, *, error: type[BywordsError] = DataError) -> Path:
-    """The path with the home folder for its ~, or as it is for a user who has none.
+    """The path with the home folder for its ~, or as it is for a user who has none; of a URL, that of its copy.
 
     Raises: an `error` for what no file can be called, or what cannot be looked at.
     """
-    found = Path(path)
+    found = stores.copy_of(str(path)) if stores.is_url(path) else Path(path)
     try:
         with contextlib.suppress(RuntimeError):  # there is no such folder
             found = found.expanduser()
@@ -47,14 +48,14 @@ def split_member(path: Path) -> tuple[Path, str | None]:
 
 def is_pattern(name: str) -> bool:
     """Whether a name has the signs of a pattern of names."""
-    return any(sign in name for sign in "*?[")
+    return stores.may_be_pattern(name) and any(sign in name for sign in "*?[")
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
     """The files in a zip or tar archive, without those that systems put beside them."""
 
-    path: Path
+    path: str  # as a person calls it
     names: list[str]  # in the order of the archive, without a ./ before them
     open: Callable[[str], IO[bytes]]
 
@@ -110,7 +111,7 @@ class Archive:
 
 
 @contextlib.contextmanager
-def open_archive(file: BinaryIO, stream: IO[bytes], path: Path) -> Iterator[Archive | None]:
+def open_archive(file: BinaryIO, stream: IO[bytes], path: str) -> Iterator[Archive | None]:
     """The archive in a file, whose bytes `stream` decompresses; None where it is none. A spreadsheet is none."""
     start = cast(Any, stream).peek(512)[:512]
     if start.startswith(ZIP_STARTS) and stream is file:

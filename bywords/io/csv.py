@@ -23,7 +23,7 @@ import polars as pl
 
 from bywords.errors import DataError
 from bywords.io.formats import guess_separator
-from bywords.io.streams import BLOCK_BYTES, Input, Lines, Skipped, refuse_row, wrong_byte
+from bywords.io.streams import BLOCK_BYTES, Input, Lines, Position, Skipped, refuse_row, wrong_byte
 from bywords.kernels.utf8 import has_plain_quotes
 
 RECORD_BYTES = 1 << 27  # no row is longer: quotes that are not closed within as many bytes never are
@@ -77,6 +77,7 @@ def record_blocks(
     reader, rest, line, offset = _Reader(file.name, dialect, skipped), b"", 1 + bool(start), len(start)
     is_end = False
     while not is_end:
+        line, offset, rest = file.moved() or (line, offset, rest)
         of_columns = BYTES_PER_COLUMN * (reader.n_fields or 0)
         if block_bytes and of_columns > BLOCK_BYTES:  # a block of very many columns takes long, whatever its rows
             block_bytes = max(block_bytes, of_columns)
@@ -86,7 +87,10 @@ def record_blocks(
         data = rest + new
         records, n_bytes = reader.read(Lines(data, line, offset, file.encoding), is_end=is_end)
         whole, rest = data[:n_bytes], data[n_bytes:]
-        line, offset = line + _line_ends(whole), offset + len(whole)
+        line, offset = line + n_line_ends(whole), offset + len(whole)
+        file.position = None
+        if block_bytes and not is_end and not reader.is_escaped:
+            file.position = Position(offset, line, offset + len(rest), block_bytes)
         if records is not None:
             yield records
     if reader.n_fields is None:
@@ -166,7 +170,7 @@ class _Reader:
             if len(data) > RECORD_BYTES:
                 raise DataError(f"{self.name}, line {block.first}: a row is longer than {RECORD_BYTES:,} bytes.")
             return None, 0
-        cut = end if is_end else _end_outside_quotes(data)
+        cut = end if is_end else end_outside_quotes(data)
         whole = dataclasses.replace(block, source=data[:cut])
         content = whole.utf8()
         frame = None if content is None else read_fast(content, self.separator, self.n_fields)
@@ -292,13 +296,13 @@ def _with_doubled_quotes(block: Lines) -> Lines:
     return dataclasses.replace(block, source=_ESCAPED.sub(rb'\1""', block.source))
 
 
-def _line_ends(data: bytes) -> int:
+def n_line_ends(data: bytes) -> int:
     r"""How many lines end in it, by \n, \r\n or \r."""
     n_newlines = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))  # faster than counting bytes
     return n_newlines + (data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0)
 
 
-def _end_outside_quotes(data: bytes) -> int:
+def end_outside_quotes(data: bytes) -> int:
     """Where the last line ends that has an even number of quotes before its end; 0 where none does."""
     end = data.rfind(b"\n") + 1
     signs = np.frombuffer(data, dtype=np.uint8)

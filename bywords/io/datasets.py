@@ -36,6 +36,7 @@ from bywords.data.label_sets import LabelSets
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted, shown
 from bywords.forks import check_polars
+from bywords.io import stores
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
@@ -249,6 +250,8 @@ def paths_of(data: Paths) -> list[str]:
             return [path for one in several for path in paths_of(one)]
         raise
     archive, member = split_member(path)
+    if stores.is_url(data) and not is_pattern(data) and (len(several) < 2 or stores.exists(archive)):
+        return [data]  # whether it is there is known when it is opened
     if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
         return [data]
     if is_pattern(data):

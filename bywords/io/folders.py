@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bywords.errors import DataError
-from bywords.io.archives import Archive, expanded, split_member
+from bywords.io import stores
+from bywords.io.archives import Archive, expanded, is_pattern, split_member
 from bywords.io.encodings import check_encoding
 from bywords.io.formats import TABLE_ENDINGS, format_ending
 from bywords.io.streams import Skipped, archive_of, decode, open_input
@@ -50,7 +51,7 @@ def read_folder(
         documents.texts.append(text)
         documents.labels.append(class_name)
     if not documents.texts:
-        raise DataError(f"{path} has no folders in it: expected one folder a class, one file a document.")
+        raise DataError(f"{stores.shown(path)} has no folders in it: expected one folder a class, one file a document.")
     return documents
 
 
@@ -59,18 +60,21 @@ def is_folder_of_classes(path: Path) -> bool:
     if path.is_dir():
         return True
     archive, member = split_member(path)
-    if not archive.is_file():
+    if stores.url_of(archive) is None and not archive.is_file():
         return False
     with archive_of(archive) as opened:
         return opened is not None and _classes(opened, member) is not None
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that a pattern with * or ? has, on the disk or in an archive, sorted."""
+    """The files that a pattern with * or ? has, on the disk, in an archive or in an object store, sorted."""
     archive, member = split_member(expanded(pattern))
-    if member is not None and archive.exists():
+    if member is not None and not is_pattern(str(archive)) and stores.exists(archive):
         with archive_of(archive) as opened:
-            return [f"{archive}:{name}" for name in opened.matching(member)] if opened is not None else []
+            found = [] if opened is None else opened.matching(member)
+        return [f"{stores.url_of(archive) or archive}:{name}" for name in found]
+    if stores.is_url(pattern):
+        return stores.matching(pattern)
     path = expanded(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
     found = sorted(str(one) for one in root.glob(str(path.relative_to(root))))
@@ -102,7 +106,7 @@ def _files(path: Path) -> Iterator[_File]:
             return
         for class_name, names in (_classes(opened, member) or {}).items():
             for name in names:
-                yield class_name, name.rpartition("/")[2], f"{archive}:{name}", opened.read(name)
+                yield class_name, name.rpartition("/")[2], f"{stores.shown(archive)}:{name}", opened.read(name)
 
 
 def _classes(archive: Archive, member: str | None) -> dict[str, list[str]] | None:

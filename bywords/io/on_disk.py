@@ -39,6 +39,7 @@ from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import check_split
 from bywords.errors import DataError, SettingError
 from bywords.files import check_folder, check_room, format_of, write_errors
+from bywords.io import stores
 from bywords.io.archives import expanded, split_member
 from bywords.io.corpus_record import (
     CORPUS,
@@ -634,6 +635,9 @@ def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyCo
     files = {}
     for name in filter(None, (source.data, source.test)):
         path, _ = split_member(expanded(name))
+        if stores.url_of(path) is not None:
+            files[stores.shown(path)] = stores.version_of(path)
+            continue
         try:
             status = path.stat()
         except (FileNotFoundError, NotADirectoryError) as error:

@@ -8,7 +8,8 @@
     .txt .ft, or any other  fastText's lines: __label__pos a fine film; or one of these, by its first bytes
     a folder                one folder a class, one file a document; or an archive of one
 
-All but folders may be compressed: .gz, .bz2, .xz, .zst; or in a .zip or .tar: `reviews.zip:train.csv`.
+All but folders may be compressed: .gz, .bz2, .xz, .zst; or in a .zip or .tar: `reviews.zip:train.csv`. A file may be
+in an object store: `s3://bucket/train.csv`, see `bywords.io.stores`.
 """
 
 from __future__ import annotations
@@ -30,15 +31,18 @@ from bywords.data.corpus import Corpus
 from bywords.data.hierarchy import with_tidy_levels
 from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.io import stores
 from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
 from bywords.io.formats import LINES, NAMES, PROJECT, SPREADSHEETS, format_ending, format_of
+from bywords.io.pieces import Piece, PieceReader, Window, reader_of
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.streams import (
     BLOCK_BYTES,
     STANDARD_INPUT,
     Input,
+    Position,
     Skipped,
     line_blocks,
     open_input,
@@ -159,11 +163,47 @@ class Block:
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file, with its first block
     share_read: float | None = None  # of the file, 0 to 1, with this; None where that is not known
+    rest: Rest | None = None  # what may be read elsewhere; None where it cannot be
 
     @classmethod
     def of_text(cls, text: str) -> Block:
         """A text that is in no file."""
         return cls(pl.Series("text", [text], dtype=pl.String), None, text.encode())
+
+
+@dataclass(frozen=True)
+class BlockReader:
+    """Reads the blocks behind the first of a file, each by itself, in any process that sees the file."""
+
+    pieces: PieceReader
+    columns: Columns | None  # of a table, what texts are made of
+    label_prefix: str | None  # of lines, that which labels start with, where there are any
+
+    def read(self, window: Window) -> tuple[Piece, pl.Series] | None:
+        """A piece and its texts, string (N,); None where whoever has read the blocks before has to read it.
+
+        Raises: as `PieceReader.read`.
+        """
+        piece = self.pieces.read(window)
+        if piece is None:
+            return None
+        texts = pl.Series("text", [], dtype=pl.String) if piece.texts is None else piece.texts
+        if piece.table is not None and self.columns is not None:
+            try:
+                texts = self.columns.texts(_with_missing(piece.table, self.columns).columns)
+            except DataError:
+                return None
+        return piece, texts if self.label_prefix is None else _without_labels_of(texts, self.label_prefix)
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """What of a file is behind a block."""
+
+    file: Input  # goes on where it is told to
+    position: Position
+    reader: BlockReader
+    share_at_end: float = 1.0  # how much of all has been read with it
 
 
 def read_blocks(
@@ -177,6 +217,7 @@ def read_blocks(
     block_bytes: int = BLOCK_BYTES,
     contract: Columns | None = None,
     given: bool | None = None,
+    may_split: bool = False,
 ) -> Iterator[Block]:
     """Read documents without labels, some at a time: those of a table, or one a line, blank ones too.
 
@@ -184,7 +225,8 @@ def read_blocks(
     input, plain lines unless they are JSON or the first names columns. Of fastText's lines the labels are taken off.
     `ending` is that of a format, .txt for lines, where neither name nor content say it. What the columns are is decided
     in the first block, by the `contract` of a model if there is one; lists of tokens are texts where they are `given`.
-    With `skipped`, rows that cannot be read are counted there and left out.
+    With `skipped`, rows that cannot be read are counted there and left out. With `may_split`, a block has the `rest` of
+    the file, where others can read the blocks behind it.
 
     Raises: DataError as `read_corpus`, when the block at fault is reached, and for a folder. SettingError when a
     column is named for plain lines.
@@ -200,7 +242,7 @@ def read_blocks(
         kind = LINES if ending == ".txt" else format_of(file, known, ending=ending, prefix=label_prefix, labelled=False)
         options = _of_project(path, kind, options)
         if kind != LINES:
-            columns, notes = None, _notes_on_format(file, kind, ending)
+            columns, notes, reader = None, _notes_on_format(file, kind, ending), None
             for table in _read_tables(
                 path, file, kind, options, block_bytes=block_bytes, skipped=skipped, labelled=False
             ):
@@ -210,16 +252,22 @@ def read_blocks(
                 texts = columns.texts(_with_missing(table, columns).columns)
                 share = file.share_read if kind not in (".parquet", PROJECT) else table.share_read
                 its_notes = (*notes, *table.notes)
-                yield Block(texts, table, table.source, columns, not_read(table, columns), its_notes, share)
+                if reader is None and file.position is not None and may_split:
+                    reader = _block_reader(reader_of(path, file, kind, table), columns, None)
+                rest = None if reader is None or file.position is None else Rest(file, file.position, reader)
+                yield Block(texts, table, table.source, columns, not_read(table, columns), its_notes, share, rest)
                 notes = ()
         else:
             options.refuse_columns(f"{file.name} is plain lines and has no columns")
-            notes = _notes_on_format(file, kind, ".txt")
-            for number, block in enumerate(_plain_blocks(file, block_bytes, skipped, label_prefix)):
+            notes, reader = _notes_on_format(file, kind, ".txt"), None
+            for number, (block, prefix) in enumerate(_plain_blocks(file, block_bytes, skipped, label_prefix)):
                 first = "" if number or not len(block.texts) else block.texts[0].removeprefix("\ufeff").strip()
                 if first.casefold() in TEXT_NAMES:
                     notes = (*notes, f"the first line, {first!r}, is read as a text: take it out if it names a column")
-                yield dataclasses.replace(block, notes=notes, share_read=file.share_read)
+                if reader is None and file.position is not None and may_split:
+                    reader = _block_reader(reader_of(path, file, kind, None), None, prefix)
+                rest = None if reader is None or file.position is None else Rest(file, file.position, reader)
+                yield dataclasses.replace(block, notes=notes, share_read=file.share_read, rest=rest)
                 notes = ()
 
 
@@ -331,16 +379,18 @@ def _of_project(path: Path | str, kind: str, options: ReadOptions) -> ReadOption
         return options
     from bywords.io.projects import columns_of
 
-    columns = columns_of(path)
+    with stores.fetched(path):
+        columns = columns_of(path)
     return dataclasses.replace(options, text=options.text or columns.text, label=options.label or columns.label)
 
 
 def _project_tables(path: Path | str, file: Input, *, labelled: bool, block_bytes: int) -> Iterator[Table]:
-    if not isinstance(path, Path) or not path.is_file():
+    if not isinstance(path, Path) or not (path.is_file() or stores.url_of(path)):
         raise SettingError(f"{file.name}: a labelling project cannot be read as a stream. Give the name of a file.")
     from bywords.io.projects import project_tables
 
-    return project_tables(path, labelled=labelled, block_rows=min(block_bytes, BLOCK_ROWS))
+    with stores.fetched(path):
+        yield from project_tables(path, labelled=labelled, block_rows=min(block_bytes, BLOCK_ROWS))
 
 
 def _known_names(names: Sequence[str], options: ReadOptions) -> set[str]:
@@ -418,7 +468,20 @@ def _like_the_first(table: Table, columns: Columns, are_lists: bool) -> Table:
     return table
 
 
-def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None, prefix: str) -> Iterator[Block]:
+def _block_reader(pieces: PieceReader | None, columns: Columns | None, prefix: str | None) -> BlockReader | None:
+    return None if pieces is None else BlockReader(pieces, columns, prefix)
+
+
+def _without_labels_of(lines: pl.Series, prefix: str) -> pl.Series:
+    """The texts of fastText's lines: a blank one is a document too."""
+    pattern = _label_pattern(prefix)
+    return pl.Series("text", [pattern.sub("", line).strip() for line in lines.to_list()], dtype=pl.String)
+
+
+def _plain_blocks(
+    file: Input, block_bytes: int, skipped: Skipped | None, prefix: str
+) -> Iterator[tuple[Block, str | None]]:
+    """Blocks of lines, each with what labels start with, None where there are none."""
     is_fasttext = None
     for block in line_blocks(file, block_bytes):
         content = block.text(file.name, skipped)
@@ -427,9 +490,10 @@ def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None, prefix
             is_fasttext = _is_fasttext(content, prefix)
         if skipped is not None:
             lines = _without_wrong_bytes(lines, block.first, file.name, skipped)
+        texts = pl.Series("text", lines, dtype=pl.String)
         if is_fasttext:
-            lines = [_label_pattern(prefix).sub("", line).strip() for line in lines]  # a blank one is a document too
-        yield Block(pl.Series("text", lines, dtype=pl.String), None, block.source)
+            texts = _without_labels_of(texts, prefix)
+        yield Block(texts, None, block.source), prefix if is_fasttext else None
 
 
 def skipped_rows(bad_rows: BadRows) -> Skipped | None:
@@ -550,7 +614,7 @@ def _read_tables(
     if kind == ".parquet":
         if not isinstance(path, Path):
             raise SettingError(f"{file.name}: Parquet cannot be read as a stream. Give the name of a file.")
-        return read_parquet(path, block_bytes=block_bytes)
+        return read_parquet(path, block_bytes=block_bytes, place=file)
     if kind == PROJECT:
         return _project_tables(path, file, labelled=labelled, block_bytes=block_bytes)
     if kind == ".xlsx":

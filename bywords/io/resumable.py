@@ -27,10 +27,11 @@ from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import typed
 from bywords.errors import DataError, SettingError
 from bywords.files import check_writable, move_whole, replacing, sync, write_errors
+from bywords.io import stores
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 from bywords.validation import check_count, naming
 
-FORMAT = "bywords-part/3"
+FORMAT = "bywords-part/4"
 PROGRESS, DATA = "progress.json", "data"
 SECONDS_APART = 0.5  # between two times that chunks are made safe
 BLOCK_BYTES = 1 << 22  # of a file that are read at a time
@@ -46,7 +47,7 @@ class Progress:
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
     digest: str = ""  # SHA-256 of all chunks, one behind the other; of the file, once there are no more
-    input_digest: str = ""  # SHA-256 of the input up to here, as far as it was read
+    input_digest: str = ""  # SHA-256 of those of the blocks of the input up to here
     finished: bool = False  # there are no more chunks
     format: str = FORMAT
 
@@ -54,16 +55,19 @@ class Progress:
 class ResumableOutput:
     """A file that grows chunk by chunk in a folder beside its place and is moved there when it is whole."""
 
-    def __init__(self, out: Path, run: Run, *, resume: bool = False) -> None:
+    def __init__(self, out: Path, run: Run, *, resume: bool = False, target: str | None = None) -> None:
         """Resume what is in the folder, or start afresh where there is nothing or `resume` is false.
+
+        With a `target`, the URL of a file in an object store, the file is sent there, and `out` stays as it is.
 
         Raises: SettingError when the file cannot be written, the folder is something else, or what is to be resumed is
         of another run; DataError where it says what cannot be.
         """
         check_writable(out)
-        if out.exists() and not out.is_file():
+        if target is None and out.exists() and not out.is_file():
             raise SettingError(f"{out}: is a pipe or a device, expected a file. Leave it out for standard output.")
         self.out = out.resolve()
+        self._target = target
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
         self.progress = Progress(run=run)
@@ -138,7 +142,9 @@ class ResumableOutput:
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
                 self._write(dataclasses.replace(self.progress, finished=True, digest=self._hashed.hexdigest()))
-            if self._data.exists():  # else it was moved, and only the folder is left
+            if self._target is not None and self._data.exists():
+                stores.put(self._data, self._target)
+            elif self._data.exists():  # else it was moved, and only the folder is left
                 move_whole(self._data, self.out)
             self._clear()
 

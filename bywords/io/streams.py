@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
+from bywords.io import stores
 from bywords.io.archives import ZIP_STARTS, Archive, expanded, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
 from bywords.memory import check_memory
@@ -58,6 +59,17 @@ def unskippable(error: DataError) -> DataError:
     return DataError(str(error).removesuffix(f" {SKIP_ROWS}"))
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a file is between two blocks; of Parquet, in rows."""
+
+    offset: int  # bytes of the blocks that came
+    line: int  # number of the line that is next
+    read_to: int  # bytes that were read: the last ones begin the next block
+    window: int  # bytes that are read at a time
+    n_all: int | None = None  # rows of Parquet
+
+
 class Input:
     """The bytes of a file, of a member of an archive or of the standard input, from beginning to end."""
 
@@ -79,6 +91,8 @@ class Input:
         self._error = error
         self._head = b""  # read already, to look at
         self._n_read = 0
+        self.position: Position | None = None  # behind the last block, where others may read on
+        self._moved: Position | None = None
 
     @property
     def share_read(self) -> float | None:
@@ -87,6 +101,29 @@ class Input:
             return None
         n_bytes = os.fstat(self._stored.fileno()).st_size
         return min(self._stored.tell() / n_bytes, 1.0) if n_bytes else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is read are the bytes of a file as they are, so that others can read any of them."""
+        return self._file is self._stored
+
+    def go_on(self, position: Position) -> None:
+        """Let the next block be the one at a position: what is before it was read by others."""
+        self._moved = position
+
+    def moved_to(self) -> Position | None:
+        """Where somebody has let this go on, once; None where that is where it is."""
+        to, self._moved = self._moved, None
+        return to
+
+    def moved(self) -> tuple[int, int, bytes] | None:
+        """Line, offset, and what of the next block was read before, where somebody has let this go on elsewhere."""
+        if (to := self.moved_to()) is None:
+            return None
+        self._head = b""
+        with _read_errors(self.name, "", self._error):
+            self._file.seek(to.offset)
+        return to.line, to.offset, self.read(to.read_to - to.offset)
 
     def peek(self, n_bytes: int = _HEAD_BYTES) -> bytes:
         """The first bytes that have not been read, which stay so. Raises as `read`."""
@@ -150,6 +187,8 @@ def open_input(
 ) -> Iterator[Input]:
     """A file or a file of an archive (`reviews.zip:train.csv`), decompressed, or for "-" the standard input.
 
+    One in an object store, by its URL, is read as it arrives.
+
     Its first bytes say whether it is compressed, whatever its name, the standard input too; of an archive with
     one file that is read. With an `encoding`, or None for that of its byte order mark, it is read as UTF-8.
 
@@ -171,10 +210,10 @@ def open_input(
         return
     path, member = split_member(expanded(path, error=error))
     with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
-        name = str(path)
+        name = stores.shown(path)
         if archive is not None:
             member = archive.file(member, error)
-            name = f"{path}:{member}"
+            name = f"{name}:{member}"
             with _read_errors(name, "archive", error):
                 stream, compression = stack.enter_context(archive.open(member)), compression or "archive"
         opened = Input(name, stream, compression, stored=file, error=error)
@@ -195,23 +234,26 @@ def _opened(
     path: Path, error: type[BywordsError]
 ) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
     """A file, its bytes decompressed, by which compression, and the archive that they are."""
+    name = stores.shown(path)
     if not (path.is_file() or path.is_dir() or str(path) == os.devnull) and path.exists():
         raise error(f"{path} is a pipe or a device, expected a file. Give - and let it come from standard input.")
     try:
-        file = path.open("rb")
+        file = stores.opened(path) if stores.url_of(path) is not None else path.open("rb")
+    except DataError as reason:  # of a store
+        raise error(str(reason)) from reason
     except FileNotFoundError as reason:
         raise error(f"{path}: there is no such file. Check the path, and the folder you start from.") from reason
     except IsADirectoryError as reason:
         raise error(f"{path} is a folder, expected a file.") from reason
     except OSError as reason:
-        raise _unreadable(str(path), reason, error) from reason
+        raise _unreadable(name, reason, error) from reason
     with file, contextlib.ExitStack() as stack:
-        with _read_errors(str(path), "", error):
+        with _read_errors(name, "", error):
             compression = _compression_of(file, path)
             is_zip = file.peek(4).startswith(ZIP_STARTS)
-        with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
+        with _read_errors(name, compression or (path.suffix if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
-            archive = stack.enter_context(open_archive(file, stream, path))
+            archive = stack.enter_context(open_archive(file, stream, name))
         if archive is None and stream is file:
             file.seek(0)
         yield file, stream, compression, archive
@@ -347,8 +389,11 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     if block_bytes == 0:
         yield Lines(file.read(), 1, 0, file.encoding)
         return
-    line, offset, rest = 1, 0, b""
-    while new := file.read(max(block_bytes, len(rest))):
+    line, offset, rest, new = 1, 0, b"", b""
+    while True:
+        line, offset, rest = file.moved() or (line, offset, rest)
+        if not (new := file.read(max(block_bytes, len(rest)))):
+            break
         block = rest + new
         end = block.rfind(b"\n") + 1
         whole, rest = block[:end], block[end:]
@@ -356,8 +401,11 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
             n_line = line + whole.count(b"\n")
             raise DataError(f"{file.name}, line {n_line}: it is longer than {LINE_BYTES:,} bytes. Cut it into several.")
         if whole:
+            n_lines = whole.count(b"\n")
+            file.position = Position(offset + len(whole), line + n_lines, offset + len(block), block_bytes)
             yield Lines(whole, line, offset, file.encoding)
-            line, offset = line + whole.count(b"\n"), offset + len(whole)
+            line, offset = line + n_lines, offset + len(whole)
+    file.position = None
     if rest:
         yield Lines(rest, line, offset, file.encoding)
 

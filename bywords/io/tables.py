@@ -22,12 +22,14 @@ import polars as pl
 
 from bywords.errors import DataError, quoted
 from bywords.extras import needed
+from bywords.io import stores
 from bywords.io.archives import ZIP_STARTS
 from bywords.io.csv import Dialect, Records, record_blocks
 from bywords.io.streams import (
     BLOCK_BYTES,
     MEMORY_PER_BYTE,
     Input,
+    Position,
     Skipped,
     decode,
     line_blocks,
@@ -67,6 +69,7 @@ class Table:
     dialect: Dialect | None = None  # of a CSV
     numbers: Sequence[int] | None = None  # of the rows in the file, where some are left out
     share_read: float | None = None  # of a Parquet file, 0 to 1, with this
+    header: Header | None = None  # of a CSV
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -85,7 +88,7 @@ class Table:
     def to_write(self) -> Table:
         """The same with no more than what is written of it, for another process: where a row is, it does not know."""
         columns = {} if isinstance(self.rows, pl.DataFrame) else self.columns
-        return dataclasses.replace(self, columns=columns, lists={}, source=b"", location_of=_somewhere)
+        return dataclasses.replace(self, columns=columns, lists={}, source=b"", location_of=_somewhere, header=None)
 
     def with_tokens(self, name: str) -> Table:
         """The same with a column of `lists` as texts of given tokens. Raises DataError, naming the row, for others."""
@@ -245,68 +248,94 @@ def _tables(
 
     `typed` are the columns of the one block, below its first record, as they are to be written; by default strings.
     """
-    columns: list[str] = []
-    names: tuple[Any, ...] = ()  # as they are in the file
-    has_known = has_header = False
+    header: Header | None = None
     unread, is_first, told = b"", True, list(notes)
     for records in blocks:
-        frame, n_header = records.frame, 0
-        if not columns:
-            names = frame.row(0)
-            header = [(value or "").strip() for value in names]
-            has_known = any(column.casefold() in known for column in header)
-            has_header = has_known or _is_header(header, frame)
-            columns = [f"column_{number}" for number in range(1, len(header) + 1)]
-            if has_header:
-                columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
-                frame, n_header = frame[1:], 1
-            repeated = next((column for column, count in Counter(columns).items() if count > 1), None)
-            if repeated is not None:
-                raise DataError(
-                    f"{name}, {what} 1: two columns are called {repeated!r}. Give each column its own name."
-                )
-            nothing = [
-                column
-                for index, column in enumerate(columns)
-                if not header[index] and _is_blank(frame.to_series(index))
-            ]
-            told += _told_of_header(columns, nothing, what, has_known=has_known, has_header=has_header)
+        is_headed = header is None
+        if header is None:
+            header = Header.of(name, records.frame, known, what)
+            told += header.told()
         unread += records.source
-        line_of = functools.partial(_line_of, records.line_of, n_header, what)
-        if has_header and len(names) > 1 and len(again := _rows_like(names, frame)):
+        table = header.table(records, n_above=int(is_headed and header.is_there), typed=typed, skipped=skipped)
+        if table is not None:
+            yield dataclasses.replace(table, source=unread, notes=tuple(told))
+            unread, is_first, told = b"", False, []
+    if is_first:
+        names = () if header is None else header.columns
+        raise DataError(f"{name} has a first {what} with the names of columns ({quoted(names)}) and no rows below it.")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first records of a file say of its columns: all that has to be known to read the others."""
+
+    name: str  # of the file, for messages
+    what: str  # has a number: a line or a row
+    names: tuple[Any, ...]  # the first record
+    columns: tuple[str, ...]  # what they are called
+    nothing: tuple[str, ...]  # of them, without a name and without content
+    has_known: bool  # some has a well-known name
+    is_there: bool  # the first record is none of the documents
+
+    @classmethod
+    def of(cls, name: str, frame: pl.DataFrame, known: Collection[str], what: str) -> Header:
+        """By the first records. Raises DataError for two columns of one name."""
+        names = frame.row(0)
+        header = [(value or "").strip() for value in names]
+        has_known = any(column.casefold() in known for column in header)
+        is_there = has_known or _is_header(header, frame)
+        columns = [f"column_{number}" for number in range(1, len(header) + 1)]
+        if is_there:
+            columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
+            frame = frame[1:]
+        repeated = next((column for column, count in Counter(columns).items() if count > 1), None)
+        if repeated is not None:
+            raise DataError(f"{name}, {what} 1: two columns are called {repeated!r}. Give each column its own name.")
+        nothing = [
+            column for index, column in enumerate(columns) if not header[index] and _is_blank(frame.to_series(index))
+        ]
+        return cls(name, what, names, tuple(columns), tuple(nothing), has_known, is_there)
+
+    def told(self) -> list[str]:
+        """What was guessed, as notes."""
+        return _told_of_header(
+            list(self.columns), list(self.nothing), self.what, has_known=self.has_known, has_header=self.is_there
+        )
+
+    def table(
+        self, records: Records, *, n_above: int = 0, typed: Sequence[pl.Series] = (), skipped: Skipped | None = None
+    ) -> Table | None:
+        """Records as a table, without those above; None where none are left. Raises DataError as `read_delimited`."""
+        frame, line_of = records.frame[n_above:], functools.partial(_line_of, records.line_of, n_above, self.what)
+        if self.is_there and len(self.names) > 1 and len(again := _rows_like(self.names, frame)):
             problem = "the names of the columns stand here again, as where files were put together. Take it out."
             for row in again.tolist():
-                refuse_row(name, line_of(row), problem, skipped)
+                refuse_row(self.name, line_of(row), problem, skipped)
             kept = np.delete(np.arange(len(frame)), again)
             frame, line_of = frame[kept], functools.partial(_moved, line_of, kept)
             typed = [column[kept] for column in typed]
-        if len(frame):
-            frame.columns = columns
-            late = next((column for column in nothing if not _is_blank(frame[column])), None)
-            if late is not None:
-                row = int((frame[late].fill_null("") != "").arg_max() or 0)
-                raise DataError(
-                    f"{name}, {line_of(row)}: there is something in {late!r}, which has no "
-                    "name and nothing in the rows before. Give the column a name."
-                )
-            frame = frame.drop(nothing) if nothing else frame
-            series = frame.get_columns()
-            written = dict(zip(columns, typed, strict=True)) if typed and n_header else {}
-            yield Table(
-                name,
-                dict(zip(frame.columns, series, strict=True)),
-                line_of,
-                header_is_certain=has_known,
-                # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
-                rows=pl.DataFrame([_to_write(written.get(one.name, one)).alias(one.name) for one in series]),
-                source=unread,
-                notes=tuple(told),
-                dialect=records.dialect,
+        if not len(frame):
+            return None
+        frame.columns = list(self.columns)
+        late = next((column for column in self.nothing if not _is_blank(frame[column])), None)
+        if late is not None:
+            row = int((frame[late].fill_null("") != "").arg_max() or 0)
+            raise DataError(
+                f"{self.name}, {line_of(row)}: there is something in {late!r}, which has no "
+                "name and nothing in the rows before. Give the column a name."
             )
-            unread, is_first, told = b"", False, []
-    if is_first:
-        raise DataError(
-            f"{name} has a first {what} with the names of columns ({quoted(columns)}) and no rows below it."
+        frame = frame.drop(self.nothing) if self.nothing else frame
+        series = frame.get_columns()
+        written = dict(zip(self.columns, typed, strict=True)) if typed and n_above else {}
+        return Table(
+            self.name,
+            dict(zip(frame.columns, series, strict=True)),
+            line_of,
+            header_is_certain=self.has_known,
+            # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
+            rows=pl.DataFrame([_to_write(written.get(one.name, one)).alias(one.name) for one in series]),
+            dialect=records.dialect,
+            header=self,
         )
 
 
@@ -510,17 +539,40 @@ def _json_table(name: str, rows: list[dict[str, Any]], texts: list[str], locatio
     return Table(name, {key: columns[key] for key in keys}, location_of, nested, lists, rows=texts)
 
 
-def read_parquet(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Table]:
+def read_parquet(path: Path, *, block_bytes: int = BLOCK_BYTES, place: Input | None = None) -> Iterator[Table]:
     """Read Parquet. Numbers become their usual signs, true becomes 'true', NaN is a missing value.
 
-    About `block_bytes` of rows are given at a time, as they are in memory, 0 for all at once, and BLOCK_ROWS are read
-    together, which may be several blocks; of a compressed file all are in memory.
+    As many rows are given at a time as have about `block_bytes` in memory at the beginning, 0 for all at once, and
+    BLOCK_ROWS are read together, which may be several blocks; of a compressed file all are in memory. The position, in
+    rows, is that of `place`.
 
     Raises: DataError when it is not Parquet or damaged, and when there are no rows.
     """
-    name = str(path)
-    n_rows = 0
+    name = stores.shown(path)
+    with stores.fetched(path):
+        yield from _parquet_tables(path, name, block_bytes, place)
+
+
+def parquet_rows(path: Path, name: str, start: int, n_rows: int) -> Table:
+    """Some rows of Parquet, from one on. Raises DataError as `read_parquet`."""
+    with _parquet_errors(name):
+        return _parquet_table(
+            pl.scan_parquet(path, glob=False).slice(start, n_rows).collect(engine="streaming"), name, start
+        )
+
+
+@contextlib.contextmanager
+def _parquet_errors(name: str) -> Iterator[None]:
     try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{name}: this cannot be read as Parquet ({reason}). Copy or write the file again.") from error
+
+
+def _parquet_tables(path: Path, name: str, block_bytes: int, place: Input | None) -> Iterator[Table]:
+    n_rows = 0
+    with _parquet_errors(name):
         with open_input(path) as file:
             is_plain = not file.compression
             source = path if is_plain else io.BytesIO(file.read())
@@ -529,17 +581,22 @@ def read_parquet(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Tabl
         if block_bytes and n_whole:
             first = frame.head(FIRST_ROWS).collect(engine="streaming")
             read_rows = max(1, min(BLOCK_ROWS, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
+        block_rows, ahead = 0, frame.clear().collect()
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
-            read = frame.slice(n_rows, read_rows).collect(engine="streaming")
-            n_blocks = min(int(read.estimated_size()) // block_bytes + 1 if block_bytes else 1, len(read))
-            for part in read.iter_slices(-(-len(read) // n_blocks)):
-                table = _parquet_table(part, name, n_rows)
-                n_rows += len(part)
-                yield dataclasses.replace(table, share_read=n_rows / n_whole)
+            if not len(ahead):
+                ahead = frame.slice(n_rows, read_rows).collect(engine="streaming")
+            if not block_rows:
+                n_blocks = int(ahead.estimated_size()) // block_bytes + 1 if block_bytes else 1
+                block_rows = max(1, len(ahead) // n_blocks)
+            part, ahead = ahead.head(block_rows), ahead.slice(block_rows)
+            table = _parquet_table(part, name, n_rows)
+            n_rows += len(part)
+            if place is not None and block_bytes:
+                place.position = Position(n_rows, 0, n_rows, block_rows, n_whole)
+            yield dataclasses.replace(table, share_read=n_rows / n_whole)
+            if place is not None and (moved := place.moved_to()) is not None:
+                n_rows, ahead = moved.offset, ahead.clear()
         width = len(frame.collect_schema())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{name}: this cannot be read as Parquet ({reason}). Copy or write the file again.") from error
     if not n_rows:
         raise DataError(f"{name} is empty: it has {width} columns and no rows.")
 

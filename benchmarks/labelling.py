@@ -1,14 +1,14 @@
 """How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
 
-    python benchmarks/labelling.py [SET ...] [--part choose|alone|stop] [--runs 5] [--first 0] [--most 1000]
+    python benchmarks/labelling.py [SET ...] [--part choose|alone|stop|stop-alone] [--runs 5] [--first 0] [--most 1000]
 
 A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
 given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
 1,000 drawn at random, to the same model, and to one that learns from labelled texts alone? `alone`: the same of that
-one. `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the
-interval that it gives? There a model is made only when an estimate is due, and chooses of MOST_STOPPING texts. Runs are
-written as they are done and not run again, and the claims are about all that are there; --first is the first seed,
-and --strategies names those to compare.
+one. `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the interval that it
+gives? `stop-alone`: the same of the one alone. There a model is made only when an estimate is due, and chooses of
+MOST_STOPPING texts. Runs are written as they are done and not run again, and the claims are about all that are there;
+--first is the first seed, and --strategies names those to compare.
 """
 
 from __future__ import annotations
@@ -39,13 +39,18 @@ from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import FIRST_RANDOM, TEST_EVERY, is_test_due
 from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
 
-MOST_ASKED = {"choose": MOST_TEXTS, "alone": MOST_TEXTS, "stop": 6_000}  # texts that may be asked for
+MOST_ASKED = {
+    "choose": MOST_TEXTS,
+    "alone": MOST_TEXTS,
+    "stop": 6_000,
+    "stop-alone": 6_000,
+}  # texts that may be asked for
 MOST_TESTED = 4_000  # others that models are tested on
 FULL = 1_000  # labels drawn at random that the others are compared with
 CHARACTERS = 2_000
 MOST_STOPPING = 2_700
 STEP, STOP_STEP = 0.05, 0.11  # of the labels that there are, at least EVERY, before there is another model
-Part = Literal["choose", "alone", "stop"]
+Part = Literal["choose", "alone", "stop", "stop-alone"]
 Curves = dict[str, dict[Strategy, list[Any]]]  # the runs of each strategy on each set
 Shares = dict[str, dict[Strategy, float]]
 WRITTEN_SECONDS = 20.0  # between two states of the record
@@ -105,8 +110,8 @@ def main() -> None:
 def _case(most: int, key: str) -> tuple[str, dict[str, Any]]:
     part, name, chosen_by, seed = key.split("/")
     data, strategy = AT_HAND[name], next(one for one in STRATEGIES if one == chosen_by)
-    if part == "stop":
-        return key, stopped(data, strategy, int(seed), most)
+    if part.startswith("stop"):
+        return key, stopped(data, strategy, int(seed), most, is_alone=part == "stop-alone")
     return key, chosen(data, strategy, int(seed), most, is_alone=part == "alone")
 
 
@@ -130,7 +135,7 @@ def chosen(data: Data, strategy: Strategy, seed: int, most: int, *, is_alone: bo
     return {"last": scores[-1], "n_labels": sizes, "accuracy": scores}
 
 
-def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
+def stopped(data: Data, strategy: Strategy, seed: int, most: int, *, is_alone: bool) -> dict[str, Any]:
     """What it says when it says to stop, or at last, and how right it is.
 
     It can say so only where a model has hardly changed, so that elsewhere nothing is estimated.
@@ -138,7 +143,7 @@ def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, A
     few = replace(data, asked=np.random.default_rng(seed).permutation(data.asked)[:MOST_STOPPING])
     n_last, before = 0, None  # at the last estimate that was due
     found: dict[str, Any] = {}
-    for learned, tested, model in taught(few, strategy, seed, most, step=STOP_STEP):
+    for learned, tested, model in taught(few, strategy, seed, most, step=STOP_STEP, is_alone=is_alone):
         n_labels = len(learned) + len(tested)
         is_last = n_labels >= most
         if n_last and len(learned) < MORE * n_last and not is_last:
@@ -225,18 +230,27 @@ def tell(cases: dict[str, Any]) -> None:
     if compared:
         print(f"of {', '.join(compared)}, where all were tried, alone:", medians_of(compared))
     draw(curves)
-    stops = [case for key, case in cases.items() if key.startswith("stop/")]
-    if stops:
-        ended = [case for case in stops if case["has_stopped"]]
-        labels = np.quantile([case["n_labels"] for case in ended] or [0], [0.25, 0.5, 0.75]).tolist()
-        right = np.mean([case["is_right"] for case in ended]) if ended else float("nan")
-        print(f"stop: {len(ended)} of {len(stops)} runs said stop, after {labels} labels, {right:.1%} right")
-        for name in dict.fromkeys(key.split("/")[1] for key in cases if key.startswith("stop/")):
-            of_set = [case for key, case in cases.items() if key.startswith(f"stop/{name}/")]
-            n_right = [case["is_right"] for case in of_set if case["has_stopped"]]
-            print(f"   {name}: {len(n_right)} of {len(of_set)} said stop, {sum(n_right)} right")
+    stops: list[Any] = []
+    for part in ("stop-alone", "stop"):
+        stops = tell_stops({key: case for key, case in cases.items() if key.startswith(f"{part}/")}, part) or stops
     for claim in claims(medians, len(curves["choose"]), stops):
         print(claim)
+
+
+def tell_stops(cases: dict[str, Any], part: str) -> list[Any]:
+    """Print how often it said to stop and was right, and give the runs that said so."""
+    ended = [case for case in cases.values() if case["has_stopped"]]
+    if ended:
+        labels = np.quantile([case["n_labels"] for case in ended], [0.25, 0.5, 0.75]).tolist()
+        right = sum(case["is_right"] for case in ended)
+        below = sum(case["true"] < case["low"] for case in ended)
+        print(f"{part}: {len(ended)} of {len(cases)} runs said stop, after {labels} labels")
+        print(f"   {right / len(ended):.1%} right, {below} below the interval")
+    for name in dict.fromkeys(key.split("/")[1] for key in cases):
+        of_set = [case for key, case in cases.items() if f"/{name}/" in key]
+        n_right = [case["is_right"] for case in of_set if case["has_stopped"]]
+        print(f"   {name}: {len(n_right)} of {len(of_set)} said stop, {sum(n_right)} right")
+    return ended
 
 
 def shares_of(curves: Curves, reference: Curves, what: str) -> Shares:
@@ -269,11 +283,10 @@ def claims(medians: Shares, n_sets: int, stops: list[Any]) -> Iterator[str]:
     if n_sets >= 6 and same == same:
         assert same <= 0.7, same
         yield f"{DEFAULT}: {same:.0%} of the labels of chance to the same model in the median of {n_sets} sets"
-    ended = [case for case in stops if case["has_stopped"]]
-    if len(ended) >= 500:
-        right = float(np.mean([case["is_right"] for case in ended]))
+    if len(stops) >= 500:
+        right = float(np.mean([case["is_right"] for case in stops]))
         assert right >= 0.93, right
-        yield f"the stop sentence is right in {right:.1%} of {len(ended)} runs that said stop"
+        yield f"the stop sentence is right in {right:.1%} of {len(stops)} runs that said stop"
 
 
 def labels_for(target: float, runs: list[Any]) -> float:
@@ -317,7 +330,7 @@ def draw(curves: dict[Part, Curves]) -> None:
 
 
 def _keys(name: str, seeds: range, part: Part, strategies: Sequence[Strategy]) -> list[str]:
-    taken = (DEFAULT,) if part == "stop" else strategies
+    taken = (DEFAULT,) if part.startswith("stop") else strategies
     return [f"{part}/{name}/{strategy}/{seed}" for seed in seeds for strategy in taken]
 
 

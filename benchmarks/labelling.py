@@ -230,9 +230,10 @@ def tell(cases: dict[str, Any]) -> None:
     if compared:
         print(f"of {', '.join(compared)}, where all were tried, alone:", medians_of(compared))
     draw(curves)
-    stops: list[Any] = []
-    for part in ("stop-alone", "stop"):
-        stops = tell_stops({key: case for key, case in cases.items() if key.startswith(f"{part}/")}, part) or stops
+    stops = {
+        part: tell_stops({key: case for key, case in cases.items() if key.startswith(f"{part}/")}, part)
+        for part in ("stop-alone", "stop")
+    }
     for claim in claims(medians, len(curves["choose"]), stops):
         print(claim)
 
@@ -274,7 +275,7 @@ def medians_of(shares: Shares) -> dict[Strategy, float]:
     return {one: round(statistics.median(rows[one] for rows in shares.values()), 3) for one in everywhere}
 
 
-def claims(medians: Shares, n_sets: int, stops: list[Any]) -> Iterator[str]:
+def claims(medians: Shares, n_sets: int, stops: dict[str, list[Any]]) -> Iterator[str]:
     """Assert what is claimed, where there are runs enough."""
     before, same = (medians[one].get(DEFAULT, float("nan")) for one in ("before", "same"))
     if n_sets >= 6 and before == before:
@@ -283,10 +284,11 @@ def claims(medians: Shares, n_sets: int, stops: list[Any]) -> Iterator[str]:
     if n_sets >= 6 and same == same:
         assert same <= 0.7, same
         yield f"{DEFAULT}: {same:.0%} of the labels of chance to the same model in the median of {n_sets} sets"
-    if len(stops) >= 500:
-        right = float(np.mean([case["is_right"] for case in stops]))
-        assert right >= 0.93, right
-        yield f"the stop sentence is right in {right:.1%} of {len(stops)} runs that said stop"
+    for part, ended in stops.items():
+        if len(ended) >= 500:
+            right = float(np.mean([case["is_right"] for case in ended]))
+            assert right >= 0.93, right
+            yield f"{part}: the sentence is right in {right:.1%} of {len(ended)} runs that said stop"
 
 
 def labels_for(target: float, runs: list[Any]) -> float:

@@ -1,13 +1,14 @@
 """How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
 
-    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000]
+    python benchmarks/labelling.py [SET ...] [--part choose|alone|stop|stop-alone] [--runs 5] [--first 0] [--most 1000]
 
 A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
 given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
-1,000 drawn at random? `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the
-interval that it gives? There a model is made only when an estimate is due, and chooses of MOST_STOPPING texts. Runs are
-written as they are done and not run again, and the claims are about all that are there; --first is the first seed,
-and --strategies names those to compare.
+1,000 drawn at random, to the same model, and to one that learns from labelled texts alone? `alone`: the same of that
+one. `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the interval that it
+gives? `stop-alone`: the same of the one alone. There a model is made only when an estimate is due, and chooses of
+MOST_STOPPING texts. Runs are written as they are done and not run again, and the claims are about all that are there;
+--first is the first seed, and --strategies names those to compare.
 """
 
 from __future__ import annotations
@@ -38,13 +39,20 @@ from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import FIRST_RANDOM, TEST_EVERY, is_test_due
 from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
 
-MOST_ASKED = {"choose": MOST_TEXTS, "stop": 6_000}  # texts that may be asked for
+MOST_ASKED = {
+    "choose": MOST_TEXTS,
+    "alone": MOST_TEXTS,
+    "stop": 6_000,
+    "stop-alone": 6_000,
+}  # texts that may be asked for
 MOST_TESTED = 4_000  # others that models are tested on
 FULL = 1_000  # labels drawn at random that the others are compared with
 CHARACTERS = 2_000
 MOST_STOPPING = 2_700
 STEP, STOP_STEP = 0.05, 0.11  # of the labels that there are, at least EVERY, before there is another model
-Part = Literal["choose", "stop"]
+Part = Literal["choose", "alone", "stop", "stop-alone"]
+Curves = dict[str, dict[Strategy, list[Any]]]  # the runs of each strategy on each set
+Shares = dict[str, dict[Strategy, float]]
 WRITTEN_SECONDS = 20.0  # between two states of the record
 
 
@@ -102,25 +110,32 @@ def main() -> None:
 def _case(most: int, key: str) -> tuple[str, dict[str, Any]]:
     part, name, chosen_by, seed = key.split("/")
     data, strategy = AT_HAND[name], next(one for one in STRATEGIES if one == chosen_by)
-    if part == "choose":
-        return key, chosen(data, strategy, int(seed), most)
-    return key, stopped(data, strategy, int(seed), most)
+    if part.startswith("stop"):
+        return key, stopped(data, strategy, int(seed), most, is_alone=part == "stop-alone")
+    return key, chosen(data, strategy, int(seed), most, is_alone=part == "alone")
 
 
-def chosen(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
-    """How right a model is after how many labels: of all of them, those to test on too, as `train` makes it."""
+def chosen(data: Data, strategy: Strategy, seed: int, most: int, *, is_alone: bool) -> dict[str, Any]:
+    """How right a model is after how many labels: of all of them, those to test on too, as `train` makes it.
+
+    One that is alone with them learns nothing from texts without labels.
+    """
     sizes, scores = [], []
-    for index, (learned, tested, model) in enumerate(taught(data, strategy, seed, most)):
+    unlabelled = None if is_alone else data.asked
+    every = 1 if strategy == "random" else 2  # models: the others are there to choose
+    steps = taught(data, strategy, seed, most, step=2 * STEP / every, is_alone=is_alone)
+    for index, (learned, tested, model) in enumerate(steps):
         n_labels = len(learned) + len(tested)
-        if index % 2 == 0 or n_labels >= most:
+        if index % every == 0 or n_labels >= most:
             rows = np.concatenate([learned, tested]) if len(tested) else learned
-            whole = data.pool.fit(rows, Targets.of(data.codes[rows], data.n_classes)) if len(tested) else model
+            targets = Targets.of(data.codes[rows], data.n_classes)
+            whole = data.pool.fit(rows, targets, unlabelled=unlabelled) if len(tested) else model
             sizes.append(n_labels)
             scores.append(round(score(data, whole), 4))
     return {"last": scores[-1], "n_labels": sizes, "accuracy": scores}
 
 
-def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
+def stopped(data: Data, strategy: Strategy, seed: int, most: int, *, is_alone: bool) -> dict[str, Any]:
     """What it says when it says to stop, or at last, and how right it is.
 
     It can say so only where a model has hardly changed, so that elsewhere nothing is estimated.
@@ -128,7 +143,7 @@ def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, A
     few = replace(data, asked=np.random.default_rng(seed).permutation(data.asked)[:MOST_STOPPING])
     n_last, before = 0, None  # at the last estimate that was due
     found: dict[str, Any] = {}
-    for learned, tested, model in taught(few, strategy, seed, most, step=STOP_STEP):
+    for learned, tested, model in taught(few, strategy, seed, most, step=STOP_STEP, is_alone=is_alone):
         n_labels = len(learned) + len(tested)
         is_last = n_labels >= most
         if n_last and len(learned) < MORE * n_last and not is_last:
@@ -155,7 +170,7 @@ def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, A
 
 
 def taught(
-    data: Data, strategy: Strategy, seed: int, most: int, *, step: float = STEP
+    data: Data, strategy: Strategy, seed: int, most: int, *, step: float = STEP, is_alone: bool = False
 ) -> Iterator[tuple[Any, Any, PoolModel]]:
     """Models of more and more labels, as the product asks for them: rows learned from, rows to test on, the model."""
     generator = np.random.default_rng(seed)
@@ -179,7 +194,8 @@ def taught(
         rows = np.array(learned)
         if len(np.unique(data.codes[rows])) < 2:
             continue
-        model = data.pool.fit(rows, Targets.of(data.codes[rows], data.n_classes), seed=seed)
+        targets, unlabelled = Targets.of(data.codes[rows], data.n_classes), None if is_alone else askable
+        model = data.pool.fit(rows, targets, unlabelled=unlabelled, seed=seed)
         yield rows, np.array(tested, dtype=np.int64), model
         if len(learned) + len(tested) >= most:
             return
@@ -198,55 +214,81 @@ def score(data: Data, model: PoolModel) -> float:
 
 def tell(cases: dict[str, Any]) -> None:
     """Print what the runs say, draw the picture, and hold the claims against them."""
-    curves: dict[str, dict[str, list[Any]]] = {}
+    curves: dict[Part, Curves] = {"alone": {}, "choose": {}}
     for key, case in cases.items():
-        part, name, strategy, _ = key.split("/")
-        if part == "choose":
-            curves.setdefault(name, {}).setdefault(strategy, []).append(case)
-    shares: dict[str, dict[str, float]] = {}
-    for name, runs in curves.items():
-        if "random" not in runs:
-            continue
-        target = float(np.mean([case["accuracy"][-1] for case in runs["random"]]))
-        shares[name] = {strategy: labels_for(target, some) / FULL for strategy, some in runs.items()}
-        print(f"{name}: {FULL} random labels give {target:.3f}; share of labels that gives the same:")
-        print("  ", {strategy: round(share, 3) for strategy, share in shares[name].items()})
-    medians = medians_of(shares)
-    print(f"median share of {len(shares)} sets:", medians)
-    compared = {name: rows for name, rows in shares.items() if len(rows) == len(STRATEGIES)}
+        part, name, chosen_by, _ = key.split("/")
+        if part in ("alone", "choose"):
+            of_part = curves["alone" if part == "alone" else "choose"]
+            strategy = next(one for one in STRATEGIES if one == chosen_by)
+            of_part.setdefault(name, {}).setdefault(strategy, []).append(case)
+    alone = shares_of(curves["alone"], curves["alone"], "alone with their labels")
+    medians = {
+        "before": medians_of(shares_of(curves["choose"], curves["alone"], "beside one alone with random labels")),
+        "same": medians_of(shares_of(curves["choose"], curves["choose"], "beside itself with random labels")),
+    }
+    compared = {name: rows for name, rows in alone.items() if len(rows) == len(STRATEGIES)}
     if compared:
-        print(f"of {', '.join(compared)}, where all were tried:", medians_of(compared))
+        print(f"of {', '.join(compared)}, where all were tried, alone:", medians_of(compared))
     draw(curves)
-    stops = [case for key, case in cases.items() if key.startswith("stop/")]
-    if stops:
-        ended = [case for case in stops if case["has_stopped"]]
-        labels = np.quantile([case["n_labels"] for case in ended] or [0], [0.25, 0.5, 0.75]).tolist()
-        right = np.mean([case["is_right"] for case in ended]) if ended else float("nan")
-        print(f"stop: {len(ended)} of {len(stops)} runs said stop, after {labels} labels, {right:.1%} right")
-        for name in dict.fromkeys(key.split("/")[1] for key in cases if key.startswith("stop/")):
-            of_set = [case for key, case in cases.items() if key.startswith(f"stop/{name}/")]
-            n_right = [case["is_right"] for case in of_set if case["has_stopped"]]
-            print(f"   {name}: {len(n_right)} of {len(of_set)} said stop, {sum(n_right)} right")
-    for claim in claims(medians, len(shares), stops):
+    stops = {
+        part: tell_stops({key: case for key, case in cases.items() if key.startswith(f"{part}/")}, part)
+        for part in ("stop-alone", "stop")
+    }
+    for claim in claims(medians, len(curves["choose"]), stops):
         print(claim)
 
 
-def medians_of(shares: dict[str, dict[str, float]]) -> dict[str, float]:
+def tell_stops(cases: dict[str, Any], part: str) -> list[Any]:
+    """Print how often it said to stop and was right, and give the runs that said so."""
+    ended = [case for case in cases.values() if case["has_stopped"]]
+    if ended:
+        labels = np.quantile([case["n_labels"] for case in ended], [0.25, 0.5, 0.75]).tolist()
+        right = sum(case["is_right"] for case in ended)
+        below = sum(case["true"] < case["low"] for case in ended)
+        print(f"{part}: {len(ended)} of {len(cases)} runs said stop, after {labels} labels")
+        print(f"   {right / len(ended):.1%} right, {below} below the interval")
+    for name in dict.fromkeys(key.split("/")[1] for key in cases):
+        of_set = [case for key, case in cases.items() if f"/{name}/" in key]
+        n_right = [case["is_right"] for case in of_set if case["has_stopped"]]
+        print(f"   {name}: {len(n_right)} of {len(of_set)} said stop, {sum(n_right)} right")
+    return ended
+
+
+def shares_of(curves: Curves, reference: Curves, what: str) -> Shares:
+    """By set and strategy, how many labels reach what FULL random ones reach in the `reference`, as a share of FULL."""
+    shares: Shares = {}
+    print(f"share of {FULL} labels, {what}:")
+    for name, runs in curves.items():
+        if "random" in reference.get(name, {}):
+            target = float(np.mean([case["accuracy"][-1] for case in reference[name]["random"]]))
+            shares[name] = {strategy: labels_for(target, some) / FULL for strategy, some in runs.items()}
+            n_runs = {len(some) for some in runs.values()}
+            rounded = {strategy: round(share, 3) for strategy, share in shares[name].items()}
+            print(f"   {name}: {FULL} give {target:.3f}; {rounded}, {min(n_runs)} runs or more")
+    print(f"   median of {len(shares)} sets:", medians_of(shares))
+    return shares
+
+
+def medians_of(shares: Shares) -> dict[Strategy, float]:
     """The median over sets of each strategy that was tried on all of them."""
     everywhere = [strategy for strategy in STRATEGIES if shares and all(strategy in rows for rows in shares.values())]
     return {one: round(statistics.median(rows[one] for rows in shares.values()), 3) for one in everywhere}
 
 
-def claims(medians: dict[str, float], n_sets: int, stops: list[Any]) -> Iterator[str]:
+def claims(medians: Shares, n_sets: int, stops: dict[str, list[Any]]) -> Iterator[str]:
     """Assert what is claimed, where there are runs enough."""
-    if n_sets >= 6 and DEFAULT in medians:
-        assert medians[DEFAULT] <= min(0.7, min(medians.values()) + 0.1), medians
-        yield f"{DEFAULT}: {medians[DEFAULT]:.0%} of the labels of chance in the median of {n_sets} sets"
-    ended = [case for case in stops if case["has_stopped"]]
-    if len(ended) >= 500:
-        right = float(np.mean([case["is_right"] for case in ended]))
-        assert right >= 0.93, right
-        yield f"the stop sentence is right in {right:.1%} of {len(ended)} runs that said stop"
+    before, same = (medians[one].get(DEFAULT, float("nan")) for one in ("before", "same"))
+    if n_sets >= 6 and before == before:
+        assert before <= 0.5, before
+        yield f"{DEFAULT}: {before:.0%} of the labels of chance alone in the median of {n_sets} sets"
+    if n_sets >= 6 and same == same:
+        assert same <= 0.7, same
+        yield f"{DEFAULT}: {same:.0%} of the labels of chance to the same model in the median of {n_sets} sets"
+    for part, ended in stops.items():
+        if len(ended) >= 500:
+            right = float(np.mean([case["is_right"] for case in ended]))
+            assert right >= 0.93, right
+            yield f"{part}: the sentence is right in {right:.1%} of {len(ended)} runs that said stop"
 
 
 def labels_for(target: float, runs: list[Any]) -> float:
@@ -259,34 +301,38 @@ def labels_for(target: float, runs: list[Any]) -> float:
     return float(np.interp(target, smooth, sizes))
 
 
-def draw(curves: dict[str, dict[str, list[Any]]]) -> None:
-    """benchmarks/results/labelling.png: the accuracy of each strategy by the number of labels, a panel a set."""
+def draw(curves: dict[Part, Curves]) -> None:
+    """benchmarks/results/labelling.png: accuracy by the number of labels, a panel a set; thin ones of labels alone."""
     from matplotlib.figure import Figure
 
-    if not curves:
+    names = list(curves["choose"] | curves["alone"])
+    if not names:
         return
-    figure = Figure(figsize=(12, 3.4 * -(-len(curves) // 3)), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(-(-len(curves) // 3), min(3, len(curves)))).ravel()
-    tried = sorted({strategy for runs in curves.values() for strategy in runs})
-    colours = {strategy: f"C{number}" for number, strategy in enumerate(tried)}
+    figure = Figure(figsize=(12, 3.4 * -(-len(names) // 3)), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(-(-len(names) // 3), min(3, len(names)))).ravel()
     lines: dict[str, Any] = {}
-    for panel, (name, runs) in zip(axes, curves.items(), strict=False):
-        for strategy, some in runs.items():
-            sizes = some[0]["n_labels"]
-            means = np.mean([np.interp(sizes, case["n_labels"], case["accuracy"]) for case in some], axis=0)
-            style = "--" if strategy == "random" else "-"
-            (lines[strategy],) = panel.plot(sizes, means, style, label=strategy, color=colours[strategy], linewidth=1.2)
+    for panel, name in zip(axes, names, strict=False):
+        for part, of_part in curves.items():
+            for strategy, some in of_part.get(name, {}).items():
+                sizes = some[0]["n_labels"]
+                means = np.mean([np.interp(sizes, case["n_labels"], case["accuracy"]) for case in some], axis=0)
+                said = f"{strategy}, labelled texts alone" if part == "alone" else strategy
+                (lines[said],) = panel.plot(
+                    sizes, means, "--" if strategy == "random" else "-", label=said,
+                    color=f"C{STRATEGIES.index(strategy)}",
+                    linewidth=0.7 if part == "alone" else 1.8, alpha=0.7 if part == "alone" else 1.0,
+                )  # fmt: skip
         panel.set(title=name, xlabel="labels", xscale="log")
         panel.grid(alpha=0.3)
     axes[0].set_ylabel("accuracy")
-    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=3)
-    for panel in axes[len(curves) :]:
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=4)
+    for panel in axes[len(names) :]:
         panel.set_visible(False)
     figure.savefig(RESULTS / "labelling.png", dpi=110)
 
 
 def _keys(name: str, seeds: range, part: Part, strategies: Sequence[Strategy]) -> list[str]:
-    taken = (DEFAULT,) if part == "stop" else strategies
+    taken = (DEFAULT,) if part.startswith("stop") else strategies
     return [f"{part}/{name}/{strategy}/{seed}" for seed in seeds for strategy in taken]
 
 

@@ -22,6 +22,7 @@ from bywords.io.projects import database_errors
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.labelling.agreement import agreement, krippendorff_alpha
 from bywords.labelling.estimates import FEWEST_TESTED, Accuracy, Estimate, Forecast, sentence_of
+from bywords.labelling.expectation import N_ROUNDS, PRIOR, SHARE, SMOOTHING, naive_bayes_of_all
 from bywords.labelling.held_out import estimated
 from bywords.labelling.learner import Learner
 from bywords.labelling.pool import Pool
@@ -30,6 +31,8 @@ from bywords.labelling.review import create_review, review_items, write_correcti
 from bywords.labelling.strategies import STRATEGIES, ranked
 from bywords.labelling.transfer import create_from_answers, export_answers, import_answers
 from bywords.records.base import write_record
+from bywords.text.bags import Bags
+from bywords.text.ragged import Ragged
 
 WORDS = {"fruit": ("apple", "pear", "plum", "cherry"), "metal": ("iron", "zinc", "copper", "tin")}
 
@@ -287,11 +290,11 @@ def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatc
     label(project, 30)
     fits = []
 
-    def fit(pool, rows, targets, *, seed):
+    def fit(pool, rows, targets, **more):
         fits.append(len(rows))
         if len(fits) == 1:
             raise FloatingPointError("no model")
-        return whole(pool, rows, targets, seed=seed)
+        return whole(pool, rows, targets, **more)
 
     whole = Pool.fit
     monkeypatch.setattr(Pool, "fit", fit)
@@ -353,6 +356,71 @@ def test_each_strategy_ranks_every_text_once_and_only_random_does_not_look():
     unsure = np.array([[0.5, 0.5], [0.51, 0.49], [0.52, 0.48], [0.6, 0.4]])
     spread = ranked("spread margin", unsure, alike, 2, np.random.default_rng(0), is_multilabel=False)
     assert spread[:2].tolist() == [0, 3]
+
+
+def test_a_word_that_no_labelled_text_has_says_what_texts_without_labels_say_that_have_it():
+    labelled = ["apple pear", "pear plum", "iron zinc", "zinc tin"]
+    others = [f"{word} blorp" for word in WORDS["fruit"]] + [f"{word} zarn" for word in WORDS["metal"]]
+    pool = Pool([*labelled, *others, "blorp", "zarn"])
+    rows, new, targets = np.arange(4), np.array([12, 13]), Targets.of(np.array([0, 0, 1, 1]), 2)
+    alone, taught = pool.fit(rows, targets), pool.fit(rows, targets, unlabelled=np.arange(12))
+    assert alone.probabilities(new)[:, 0] == pytest.approx(0.5, abs=0.1)
+    assert taught.predicted(new).tolist() == [[True, False], [False, True]]
+    assert taught.probabilities(new)[:, 0].tolist() == pytest.approx([0.9, 0.1], abs=0.1)
+    ((start, stop, adds),) = taught.explained("blorp")[1]
+    assert (start, stop) == (0, 5)
+    assert adds > 0
+    again = pool.fit(rows, targets, unlabelled=np.arange(12))
+    assert np.array_equal(again.logits(new), taught.logits(new))
+
+
+def test_naive_bayes_of_all_texts_is_that_of_plain_python():
+    generator = np.random.default_rng(0)
+    documents = Ragged.of([generator.integers(2, 9, 4).tolist() for _ in range(7)])
+    bags = Bags.of(documents, 10).weighed("tfidf", np.ones(10, dtype=np.float32))
+    logits, targets = generator.normal(size=(7, 3)), Targets.of(np.array([0, 1, 2, 0]), 3)
+    table = bags.times(np.eye(10, dtype=np.float32)).astype(float)  # texts by words
+    together, divisor, spread = logits, 1.0, (logits - logits.mean(axis=1, keepdims=True)).std()
+    for _ in range(N_ROUNDS):
+        has = np.exp(together / divisor) / np.exp(together / divisor).sum(axis=1, keepdims=True)
+        has[:4] = np.eye(3)[[0, 1, 2, 0]]
+        weights = np.zeros((10, 3))
+        words = [word for word in range(2, 10) if table[:, word].any()]
+        for k in range(3):
+            rest = [j for j in range(3) if j != k]
+            count = {w: sum(table[:, w] @ has[:, j] / (3 * has[:, j].mean()) for j in rest) + SMOOTHING for w in words}
+            for word in words:
+                weights[word, k] = -np.log(count[word] / sum(count.values()))
+        weights[words] -= weights[words].mean(axis=1, keepdims=True)
+        says = table @ weights
+        scale = SHARE * spread / says.std()
+        bias = PRIOR * np.log(has.mean(axis=0) + 1e-4) - scale * says.mean(axis=0)
+        together, divisor = logits + scale * says + bias, 1 + SHARE
+    found = naive_bayes_of_all(bags, logits, targets)
+    np.testing.assert_allclose(found[0], scale * weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[1], bias, rtol=1e-4, atol=1e-5)
+
+
+def test_texts_to_test_on_teach_a_model_no_words_and_those_of_several_labels_none(project, tmp_path, monkeypatch):
+    seen, whole = [], Pool.fit
+
+    def fit(pool, rows, targets, **more):
+        seen.append((whole(pool, rows, targets, **more), whole(pool, rows, targets), more["unlabelled"]))
+        return seen[-1][0]
+
+    monkeypatch.setattr(Pool, "fit", fit)
+    label(project, 30)
+    learner = Learner(project)
+    assert learner.learn(estimates=False)
+    (taught, alone, rows), compared = seen[0], np.arange(60)
+    numbers = set(project.order[rows].tolist())
+    assert numbers == set(range(60)) - set(project.test_order.tolist())
+    assert not np.array_equal(taught.logits(compared), alone.logits(compared))
+    with Project.of_texts(tmp_path / "many.bywords", texts_of(60), labels=WORDS, several=True) as many:
+        label(many, 30)
+        assert Learner(many).learn(estimates=False)
+    (taught, alone, _) = seen[1]
+    assert np.array_equal(taught.logits(compared), alone.logits(compared))
 
 
 def test_accuracy_is_that_of_the_tested_texts_and_a_label_never_learned_is_wrong():

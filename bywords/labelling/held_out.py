@@ -42,7 +42,10 @@ def estimated(
     if len(tested) < FEWEST_TESTED:
         return Estimate(len(rows))
     sizes = [round(share * len(rows)) for share in SHARES]
-    models = [model.pool.fit(rows[:size], targets.select(np.arange(size)), seed=seed) for size in sizes]
+    models = [
+        model.pool.fit(rows[:size], targets.select(np.arange(size)), unlabelled=model.unlabelled, seed=seed)
+        for size in sizes
+    ]
     logits = [one.logits(tested) for one in (*models, model)]
     found = np.stack([given(some, is_multilabel=model.is_multilabel) for some in logits])
     right = ((found == truth).all(axis=2) & is_known)[np.newaxis]

@@ -94,7 +94,8 @@ class Learner:
             return False
         rows = np.array([self._rows[number] for number in known], dtype=np.int64)
         targets = _targets([outcomes[number] for number in known], names, is_multilabel=is_multilabel)
-        model = replace(pool.fit(rows, targets, seed=self.seed), temperature=self._temperature)
+        fitted = pool.fit(rows, targets, unlabelled=self._not_for_test(), seed=self.seed)
+        model = replace(fitted, temperature=self._temperature)
         self._exchange(model, names, rows)
         self.n_learned = len(known)
         if estimates and self._is_due(*changes):
@@ -121,10 +122,14 @@ class Learner:
             self._pool = Pool(texts)
         return self._pool
 
+    def _not_for_test(self) -> Rows:
+        """The rows of all texts of the pool but those that are, or will be, drawn to test on."""
+        return np.flatnonzero(~np.isin(self._numbers, self.project.test_order))
+
     def _exchange(self, model: PoolModel, names: tuple[str, ...], rows: Rows) -> None:
         """Give the project what comes next by this model, and what it suggests."""
         pool = model.pool
-        left = np.setdiff1d(np.flatnonzero(~np.isin(self._numbers, self.project.test_order)), rows)
+        left = np.setdiff1d(self._not_for_test(), rows)
         order = ranked(
             self.strategy, model.probabilities(left), pool.directions[left], 2 * EVERY,
             np.random.default_rng(self.seed + len(rows)), is_multilabel=model.is_multilabel,

@@ -1,15 +1,16 @@
 """Texts with and without labels, encoded once → models of those that have some, each in a fraction of a second.
 
-A model is two linear ones whose logits are added: naive Bayes SVM on words and pairs, and logistic regression on what
-English words mean, where the texts are English. The second knows something from the first answers on, the first more
-from some hundred.
+A model is linear ones whose logits are added: naive Bayes SVM on words and pairs, logistic regression on what English
+words mean, where the texts are English, and naive Bayes of all texts, labelled or not, where each has one label. The
+second knows something from the first answers on, the first more from some hundred; the third learns from both what the
+words of the other texts say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,10 @@ from bywords.evaluation.metrics import softmax
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.forks import cached_property
+from bywords.labelling.expectation import naive_bayes_of_all
 from bywords.models.base import FittedModel, ModelConfig, model_class
 from bywords.models.static_vectors import StaticVectorsConfig
-from bywords.models.tfidf_linear import TfidfConfig
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -34,6 +36,8 @@ PARTS: tuple[tuple[ModelConfig, float], ...] = (
     (TfidfConfig(estimator="nb-svc", sublinear=True, features="ngrams", C=0.3), 4.0),
     (StaticVectorsConfig(C=10.0), 1.0),
 )
+MOST_UNLABELLED = 8_000  # texts without labels that are learned from: with more it is slower, and no better
+MOST_NUMBERS = 10_000_000  # of a table of words by classes that texts without labels are counted in
 N_DIRECTIONS = 64  # that bags are projected to, where no vectors say what texts mean
 
 
@@ -61,15 +65,22 @@ class Pool:
     def __len__(self) -> int:
         return len(self.parts[0].prepared.bags)
 
-    def fit(self, rows: Rows, targets: Targets, *, seed: int = 0) -> PoolModel:
-        """A model of the texts in these rows (n,), with targets (n,); the same seed gives the same."""
+    def fit(self, rows: Rows, targets: Targets, *, unlabelled: Rows | None = None, seed: int = 0) -> PoolModel:
+        """A model of the texts in these rows (n,), with targets (n,); the same seed gives the same.
+
+        It learns words from the first MOST_UNLABELLED texts in the rows `unlabelled`, int64 (m,), too, those in `rows`
+        left out; not where texts have several labels, or words times classes are more than MOST_NUMBERS.
+        """
         models = []
         for part in self.parts:
             model, _ = model_class(part.config).fit(
                 part.config, part.prepared.select(rows), targets, vocabulary=self.vocabulary, seed=seed
             )
             models.append(model)
-        return PoolModel(self, models, is_multilabel=targets.is_multilabel)
+        fitted = PoolModel(self, models, is_multilabel=targets.is_multilabel, unlabelled=unlabelled)
+        if unlabelled is None or targets.is_multilabel or len(self.vocabulary) * targets.n_classes > MOST_NUMBERS:
+            return fitted
+        return fitted._taught_by(rows, targets, np.setdiff1d(unlabelled, rows)[:MOST_UNLABELLED])
 
     @cached_property
     def directions(self) -> npt.NDArray[np.float32]:
@@ -87,12 +98,16 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class PoolModel:
-    """Fitted models whose logits are added, and the temperature by which they are divided."""
+    """Fitted models whose logits are added, and the temperature by which they are divided.
+
+    `unlabelled` are the rows of texts without labels that they had to learn from, None for none.
+    """
 
     pool: Pool
     models: list[FittedModel]
     is_multilabel: bool
     temperature: float = 1.0
+    unlabelled: Rows | None = None
 
     def logits(self, rows: Rows) -> Floats:
         """Those of the texts in these rows, float64 (n, K)."""
@@ -131,6 +146,14 @@ class PoolModel:
         return probabilities, [
             (start, stop, add) for (start, stop), add in zip(spans, adds.tolist(), strict=True) if add
         ]
+
+    def _taught_by(self, rows: Rows, targets: Targets, others: Rows) -> PoolModel:
+        """The same with naive Bayes of the texts in `rows`, which have targets, and in `others`, added to its words."""
+        used, part = np.concatenate([rows, others]), self.pool.parts[0]
+        first, rest = cast(TfidfLinear, self.models[0]), self.models[1:]
+        weights, bias = naive_bayes_of_all(part.prepared.bags.select(used), self.logits(used), targets)
+        by_words = first.with_output_layer(first.weights + weights / part.weight, first.bias + bias / part.weight)
+        return replace(self, models=[by_words, *rest])
 
     def _linked(self, logits: Floats) -> Floats:
         scaled = logits / self.temperature

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 from bywords.errors import BywordsError
@@ -214,7 +214,7 @@ class Application(Site):
         columns = answerer.columns(found)
         listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
         self.metrics.labelled(loaded.classifier, found, listed)
-        return [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
+        return list(map(dict, map(zip, repeat(tuple(listed)), zip(*listed.values(), strict=True))))
 
     def _json_of(self, loaded: Loaded, rows: list[dict[str, Any]]) -> bytes:
         value = {"model": loaded.digest, "predictions": rows}

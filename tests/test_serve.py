@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import http.client
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import httpx
@@ -508,6 +510,22 @@ def test_a_new_model_is_taken_while_requests_are_answered_and_a_damaged_one_is_r
     assert ready == {"ready": True, "is_newest": False, "refused": True}
     assert "weights.safetensors" in info["refused"]
     assert [record["event"] for record in records if record["event"] != "request"] == ["loaded", "refused"]
+
+
+def test_a_model_that_was_exchanged_is_given_up_also_where_a_ring_of_objects_holds_it(models, folder):
+    app = application(folder)
+    ring = [app.served.current.classifier]
+    ring.append(ring)
+    old = weakref.ref(ring[0])
+    del ring
+    shutil.copytree(models / "two", folder, dirs_exist_ok=True)
+    gc.disable()
+    try:
+        assert app.served.look() == "loaded"
+        assert app.served.look() is None
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_a_check_says_whether_the_model_can_be_served(bywords, models, tmp_path):

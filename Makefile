@@ -78,7 +78,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff format .
 
 BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk on_disk_auto \
-	cluster in_parts kills faults accuracy sizes normalization side_columns intervals calibration explanations audit duplicates \
+	cluster spark in_parts kills faults accuracy sizes normalization side_columns intervals calibration explanations audit duplicates \
 	duplicates_on_disk leakage drift learning_curve \
 	systems load_limits fuzz_models fuzz_kept fuzz_commands
 

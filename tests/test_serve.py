@@ -528,6 +528,28 @@ def test_a_model_that_was_exchanged_is_given_up_also_where_a_ring_of_objects_hol
         gc.enable()
 
 
+def test_a_refused_request_leaves_nothing_behind_that_holds_the_model(models):
+    app = application(models / "one", token="secret", waiting=0)
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"authorization", b"Bearer secret")]
+    old = weakref.ref(app.served.current)
+    gc.collect()
+    gc.disable()
+    try:
+        for method, kept, body in (
+            ("GET", headers, b""), ("POST", headers[:2], b'{"text": "a"}'), ("POST", headers[1:], b""),
+            ("POST", headers, b"\xff"), ("POST", headers, b'{"text": "a", "text": "b"}'),
+            ("POST", headers, b'{"text": 3}'), ("POST", headers, b'{"text": "\\ud800"}'), ("POST", headers, b'{"text": "a", "top_k": 0}'),
+        ):  # fmt: skip
+            scope = {"type": "http", "path": "/predict", "method": method, "headers": kept, "query_string": b""}
+            assert not app.at_once(scope, body, None)
+        large = asked(app, json={"text": "a" * 20_000}, headers={"authorization": "Bearer secret"})
+        assert (large.status_code, large.headers["retry-after"]) == (429, "1")
+        app.served.current = None
+        assert old() is None
+    finally:
+        gc.enable()
+
+
 def test_a_check_says_whether_the_model_can_be_served(bywords, models, tmp_path):
     code, _, err = bywords("serve", models / "one", "--port", "0", "--check")
     assert code == 0

@@ -187,9 +187,8 @@ class Application(Site):
     async def _aside(self, work: Callable[[], bytes]) -> bytes:
         """Work in a thread. Raises RequestError where too many wait already."""
         if self._n_waiting >= self.limits.waiting:
-            error = RequestError(429, f"{self._n_waiting} large requests are being answered: come again in a second.")
-            error.headers = [(b"retry-after", b"1")]
-            raise error
+            said = f"{self._n_waiting} large requests are being answered: come again in a second."
+            raise RequestError(429, said, headers=[(b"retry-after", b"1")])
         self._n_waiting += 1
         try:
             return await asyncio.to_thread(work)

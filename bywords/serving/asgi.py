@@ -138,15 +138,15 @@ class Site:
             raise RequestError(404, f"there is no such address, expected one of {', '.join(self.methods)}.")
         wanted = self.methods[path]
         if method != wanted and not (method == "HEAD" and wanted == "GET"):
-            error = RequestError(405, f"{path} takes {wanted}.")
-            error.headers = [(b"allow", wanted.encode())]
-            raise error
+            raise RequestError(405, f"{path} takes {wanted}.", headers=[(b"allow", wanted.encode())])
         if self.access.token is not None and path not in self.open:
             bearer = b"Bearer " + self.access.token.encode()
             if not hmac.compare_digest(headers.get(b"authorization", b""), bearer):
-                error = RequestError(401, "expected the header 'Authorization: Bearer TOKEN'.", "Authorization")
-                error.headers = [(b"www-authenticate", b"Bearer")]
-                raise error
+                said, asked_for = (
+                    "expected the header 'Authorization: Bearer TOKEN'.",
+                    [(b"www-authenticate", b"Bearer")],
+                )
+                raise RequestError(401, said, "Authorization", asked_for)
 
     def check_head(self, scope: Message, headers: dict[bytes, bytes]) -> None:
         """Raise RequestError for a body that is no JSON by its header, or too long."""

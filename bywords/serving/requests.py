@@ -37,10 +37,11 @@ class Limits:
 class RequestError(Exception):
     """A request that is refused: a status of 4xx, the field at fault if there is one, and what was expected."""
 
-    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, field: str | None = None, headers: list[tuple[bytes, bytes]] | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.field, self.message = status, field, message
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.status, self.field, self.message, self.headers = status, field, message, headers or []
 
 
 @dataclass(frozen=True)

@@ -538,7 +538,8 @@ def test_a_refused_request_leaves_nothing_behind_that_holds_the_model(models):
         for method, kept, body in (
             ("GET", headers, b""), ("POST", headers[:2], b'{"text": "a"}'), ("POST", headers[1:], b""),
             ("POST", headers, b"\xff"), ("POST", headers, b'{"text": "a", "text": "b"}'),
-            ("POST", headers, b'{"text": 3}'), ("POST", headers, b'{"text": "\\ud800"}'), ("POST", headers, b'{"text": "a", "top_k": 0}'),
+            ("POST", headers, b'{"text": 3}'), ("POST", headers, b'{"text": "\\ud800"}'),
+            ("POST", headers, b'{"text": "a", "top_k": 0}'),
         ):  # fmt: skip
             scope = {"type": "http", "path": "/predict", "method": method, "headers": kept, "query_string": b""}
             assert not app.at_once(scope, body, None)

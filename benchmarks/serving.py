@@ -333,7 +333,7 @@ def mixed(port: int, texts: list[str]) -> list[list[bytes]]:
 
 
 def batches(folder: Path, port: int, texts: list[str]) -> dict[str, Any]:
-    """Seconds of 1,000 texts in one request, and of `predict` in this process: medians and the least of runs in turn."""
+    """Seconds of 1,000 texts in one request, and of `predict` in this process: medians and least of runs in turn."""
     classifier, body = load_classifier(folder / "model"), json.dumps({"texts": texts}).encode()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 

@@ -28,7 +28,7 @@ from measure import write_result
 from bywords import SYSTEMS, fit_classifier, load_dataset
 from bywords.text.threads import n_threads
 
-ROWS, N_LEARNED, N_RUNS = 100_000, 8_000, 5
+ROWS, N_LEARNED, N_RUNS = 100_000, 8_000, 3
 SCHEMA = "id long, text string, label string, probability double, n_threads int"
 
 
@@ -47,9 +47,11 @@ def main() -> None:
     classifier = fit_classifier(SYSTEMS["tfidf-svc"], [corpus.texts[at] for at in order], [names[at] for at in order])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pl.DataFrame({"id": range(ROWS), "text": some_texts(corpus.texts)}).write_parquet(folder / "new.parquet")
+        pl.DataFrame({"id": range(ROWS), "text": some_texts(corpus.texts)}).write_parquet(
+            folder / "new.parquet", row_group_size=10_000
+        )
         session = SparkSession.builder.master(f"local[{n_threads()}]").config("spark.ui.enabled", "false")
-        spark = session.config("spark.sql.files.maxPartitionBytes", "4m").getOrCreate()
+        spark = session.config("spark.sql.files.maxPartitionBytes", "16m").getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
         broadcast = spark.sparkContext.broadcast(classifier)
 

@@ -73,6 +73,7 @@ BLOCKS = [
     for page in MANUAL
     if page.stem != "from-fasttext"
     for block in PYTHON.findall(page.read_text(encoding="utf-8"))
+    if "pyspark" not in block  # which wants Java: benchmarks/spark.py has the same lines
 ]
 
 

@@ -1,7 +1,9 @@
 """New texts without labels: what is like the training is not called drift, and what is not is found and named."""
 
+import csv
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -165,3 +167,68 @@ def test_a_model_that_has_not_kept_it_is_refused_by_one_sentence(fitted, bywords
     code, _, err = bywords("drift", "m", "new.txt")
     assert code == 2
     assert "Train it again with this version." in err
+
+
+def screen_rows(out):
+    """Rows of tables as {heading: cell}: of the first column by where a cell starts, of others by where it ends."""
+    headings, rows = [], []
+    for line in out.splitlines():
+        cells = [(cell.start(), cell.end(), cell.group()) for cell in re.finditer(r"\S+(?: \S+)*", line)]
+        if "distance" in line or line.startswith("label "):
+            headings = cells
+        rows.append({name: cell for start, end, cell in cells for _, at, name in headings if at == end})
+        rows[-1] |= {"": line.partition("  ")[0]}
+    return rows
+
+
+def page_rows(page):
+    rows = []
+    for table in re.findall("<table>(.*?)</table>", page, flags=re.DOTALL):
+        headings, *lines = [re.findall("<t[hd][^>]*>(.*?)</t[hd]>", line) for line in table.split("<tr")[1:]]
+        cells = [[re.sub("<.*?>", "", cell) for cell in line] for line in lines]
+        rows += [{**dict(zip(headings, line, strict=True)), "": line[0]} for line in cells]
+    return rows
+
+
+def plainly(cell):
+    return cell.replace("\u202f", "").removeprefix("0")
+
+
+def test_each_figure_stands_under_its_heading_on_the_screen_and_on_the_page(fitted, bywords, tmp_path):
+    save_classifier(fitted, tmp_path / "m")
+    asked = [f"{text} covid" for text, label in zip(TEXTS[600:], LABELS[600:], strict=True) if label != "sport"]
+    (tmp_path / "new.txt").write_text("\n".join(asked) + "\n")
+    code, out, _ = bywords("drift", "m", "new.txt", "--out", "page.html")
+    assert code == 0
+    found = drift_of(fitted, asked)
+    looks = {look.kind: look for look in found.looks}
+    sure, given, label = looks["confidence"], looks["labels"], found.labels[0]
+    expected = [
+        {"": "probability of the label", "in training": f"{sure.in_training:.1%}", "now": f"{sure.now:.1%}",
+         "p, corrected": f"{sure.p_holm:.3f}"},
+        {"": "labels given", "distance": f"{given.distance:.3f}", "by chance below": f"{given.by_chance:.3f}"},
+        {"": "sport", "of texts held out": f"{label.in_training:.1%}", "of these": "0.0%"},
+    ]  # fmt: skip
+    for rows in (screen_rows(out), page_rows((tmp_path / "page.html").read_text())):
+        shown = {row[""]: row for row in rows}
+        for row in expected:  # the page has a narrow blank before %, and no 0 before a point
+            assert [plainly(shown[row[""]][name]) for name in row] == [plainly(cell) for cell in row.values()]
+
+
+def test_columns_of_a_file_may_have_another_order_than_those_of_the_training(bywords, tmp_path):
+    rows = [{"subject": text, "body": LABELS[index], "label": LABELS[index]} for index, text in enumerate(TEXTS[:300])]
+
+    def write(name, names):
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows([names, *([row.get(name, "x") for name in names] for row in rows)])
+
+    write("train.csv", ["subject", "body", "label"])
+    train = ["train", "train.csv", "--text", "subject", "--text", "body", "--system", "tfidf-svc", "--out", "m"]
+    assert bywords(*train)[0] == 0
+    found = []
+    for names in (["subject", "body"], ["body", "other", "subject"]):
+        write("new.csv", names)
+        code, out, _ = bywords("drift", "m", "new.csv", "--json")
+        assert code == 0
+        found.append(json.loads(out))
+    assert found[0] == found[1]

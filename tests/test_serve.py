@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import gc
 import http.client
 import json
 import os
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -29,6 +32,7 @@ from bywords.cli.connections import Joining
 from bywords.cli.listening import listening
 from bywords.cli.serve import answers
 from bywords.errors import SettingError
+from bywords.serving import requests
 from bywords.serving.app import Application
 from bywords.serving.asgi import Access
 from bywords.serving.metrics import N_DRAWS
@@ -172,6 +176,32 @@ def test_what_is_wrong_is_named(models, body, status, field, words):
     assert words in answer.json()["error"]["message"]
 
 
+LONG, WORD = " " * requests.SHORT, "x" * requests.SHORT  # with which a body is too long for the reader of short ones
+
+
+@pytest.mark.parametrize("more", ["", LONG])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"text": "a", "text": "b"}', '{"texts": [], "texts" \t: ["b"]}', '{"text": "a", "te\\u0078t": "b"}',
+        '{"tex\\u0074":"a","text":"b"}', '{"texts": ["\\": a"], "texts"          : []}',
+        '{"text": "a", "top_k": 1, "top_k": 2}',
+    ],
+)  # fmt: skip
+def test_no_key_may_be_there_twice_however_it_is_written(body, more):
+    with pytest.raises(requests.RequestError, match="is there twice"):
+        requests.question((body[:-1] + more + "}").encode(), None, Limits())
+
+
+@pytest.mark.parametrize(
+    "text", [":) :", 'he said "text": no', "a : b", '"', "\\", '\\": ', '"texts":', "{:}[: ,:", "\u20ac\n:"]
+)
+def test_texts_with_signs_of_json_are_read_by_the_quick_reader(text):
+    for body in (json.dumps({"texts": [text, text + WORD], "top_k": 1}), json.dumps({"text": WORD + text}, indent=1)):
+        assert requests._without_doubt(body.encode()) == json.loads(body)
+        assert requests.question(body.encode(), None, Limits()).n_characters > len(WORD)
+
+
 values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: (
     st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
 ), max_leaves=6)  # fmt: skip
@@ -222,6 +252,21 @@ def test_a_model_that_fails_for_one_text_answers_those_that_came_with_it(models)
 
     assert [one.status_code for one in asyncio.run(ask_all())] == [200, 422, 200]
 
+    async def ask_all_at_once():
+        found = {}
+        for text in ("moon", "bad", "car"):
+            headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+            scope = {"path": "/predict", "method": "POST", "headers": headers, "query_string": b""}
+            give = functools.partial(lambda text, *answer: found.setdefault(text, answer), text)
+            assert app.at_once(scope, json.dumps({"text": text}).encode(), give)
+        assert found == {}  # together, in the next turn of the loop
+        await asyncio.sleep(0)
+        return found
+
+    found = asyncio.run(ask_all_at_once())
+    assert [found[text][0] for text in ("moon", "bad", "car")] == [200, 422, 200]
+    assert b"this text has no answer" in found["bad"][2]
+
 
 def test_metrics_say_how_far_the_last_texts_are_from_the_training(models):
     app = application(models / "one")
@@ -263,21 +308,79 @@ def test_a_body_that_does_not_come_is_refused(models):
     assert asked(app, content=slow(), headers={"content-type": "application/json"}).status_code == 408
 
 
-def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_theirs(models, monkeypatch):
-    monkeypatch.setattr("bywords.cli.connections.HEAD_SECONDS", 0.3)
-    config, sock, _ = listening(application(models / "one"), "127.0.0.1", 0, stop_seconds=1)
-    config.timeout_keep_alive = 60  # the end that uvicorn has for those that were answered once
+@contextlib.contextmanager
+def listening_server(app, **more):
+    config, sock, _ = listening(app, "127.0.0.1", 0, stop_seconds=1)
+    for name, value in more.items():
+        setattr(config, name, value)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
+    yield sock.getsockname()
+    server.should_exit = True
+    thread.join(20)
+
+
+def said(address, *pieces):
+    """What a server answers to the pieces of a request, each sent a little after the other."""
+    with socket.create_connection(address) as asking:
+        asking.settimeout(20)
+        for piece in pieces:
+            asking.sendall(piece)
+            time.sleep(0.02 if len(pieces) > 1 else 0)
+        found = b""
+        while not (head := found.partition(b"\r\n\r\n"))[1] or len(head[2]) < int(
+            head[0].split(b"length: ")[1].split()[0]
+        ):
+            found += asking.recv(99_999)
+        return found
+
+
+def test_a_request_is_answered_alike_whole_in_pieces_and_behind_another(models, monkeypatch):
+    monkeypatch.setattr("bywords.cli.connections.HEAD_SECONDS", 60)
+    records, n_together = [], []
+    app = application(models / "one", log=records.append)
+    at_once = app.at_once
+    app.at_once = lambda *given: n_together.append(at_once(*given)) or n_together[-1]
+
+    def request(body, *, head=b"POST /predict", more=b"Content-Type: application/json\r\n"):
+        return b"%b HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n%b" % (head, more, len(body), body)
+
+    asked_for = [
+        request(b'{"text": "moon rocket"}'), request(b'{"text": "car", "top_k": 2}'), request(b'{"texts": []}'),
+        request(b'{"text": "car", "explain": true}'), request(b'{"text": 3}'), request(b"{"),
+        request(b'{"text": "car"}', more=b""), request(b'{"text": "a"}', head=b"POST /nowhere"),
+        request(b"", head=b"GET /health"), request(b'{"text": "car"}x'),
+        request(b'{"text": "a"}', head=b"POST /predict?a=1"),
+        request(b'{"text": "car"}', more=b"Content-Type: application/json\r\nConnection: close\r\n"),
+    ]  # fmt: skip
+    with listening_server(app, timeout_keep_alive=60) as address:
+        whole = [said(address, one) for one in asked_for]
+        assert n_together.count(True) == 4
+        assert [said(address, one[:30], one[30:-1], one[-1:]) for one in asked_for] == whole
+        assert n_together.count(True) == 4
+        with socket.create_connection(address) as asking:
+            asking.settimeout(20)
+            asking.sendall(b"".join(asked_for))
+            assert b"".join(iter(lambda: asking.recv(99_999), b"")) == b"".join(whole)
+    assert n_together.count(True) == 8
+    assert [int(one[9:12]) for one in whole] == [200, 200, 200, 200, 422, 400, 415, 404, 200, 400, 400, 200]
+    assert [record["status"] for record in records if record["event"] == "request"] == 3 * [
+        int(one[9:12]) for one in whole
+    ]
+
+
+def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_theirs(models, monkeypatch):
+    monkeypatch.setattr("bywords.cli.connections.HEAD_SECONDS", 0.3)
     whole = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     wrong = [b"", whole[:9], whole + whole[:9]]
     with contextlib.ExitStack() as closed:
-        silent = [closed.enter_context(socket.create_connection(sock.getsockname())) for _ in wrong]
+        address = closed.enter_context(listening_server(application(models / "one"), timeout_keep_alive=60))
+        silent = [closed.enter_context(socket.create_connection(address)) for _ in wrong]
         for one, part in zip(silent, wrong, strict=True):
             one.settimeout(20)
             one.sendall(part)
-        kept = closed.enter_context(contextlib.closing(http.client.HTTPConnection(*sock.getsockname())))
+        kept = closed.enter_context(contextlib.closing(http.client.HTTPConnection(*address)))
         kept.connect()
         first = kept.sock
         for _ in range(8):  # for longer than the limit
@@ -287,8 +390,6 @@ def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_th
         assert kept.sock is first
         got = [b"".join(iter(lambda one=one: one.recv(999), b""))[:12] for one in silent]
         assert got == [b"", b"", b"HTTP/1.1 200"]
-    server.should_exit = True
-    thread.join(20)
 
 
 def test_a_head_is_written_with_what_comes_after_it_and_never_lost():
@@ -425,6 +526,45 @@ def test_a_new_model_is_taken_while_requests_are_answered_and_a_damaged_one_is_r
     assert ready == {"ready": True, "is_newest": False, "refused": True}
     assert "weights.safetensors" in info["refused"]
     assert [record["event"] for record in records if record["event"] != "request"] == ["loaded", "refused"]
+
+
+def test_a_model_that_was_exchanged_is_given_up_also_where_a_ring_of_objects_holds_it(models, folder):
+    app = application(folder)
+    ring = [app.served.current.classifier]
+    ring.append(ring)
+    old = weakref.ref(ring[0])
+    del ring
+    shutil.copytree(models / "two", folder, dirs_exist_ok=True)
+    gc.disable()
+    try:
+        assert app.served.look() == "loaded"
+        assert app.served.look() is None
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_a_refused_request_leaves_nothing_behind_that_holds_the_model(models):
+    app = application(models / "one", token="secret", waiting=0)
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"authorization", b"Bearer secret")]
+    old = weakref.ref(app.served.current)
+    gc.collect()
+    gc.disable()
+    try:
+        for method, kept, body in (
+            ("GET", headers, b""), ("POST", headers[:2], b'{"text": "a"}'), ("POST", headers[1:], b""),
+            ("POST", headers, b"\xff"), ("POST", headers, b'{"text": "a", "text": "b"}'),
+            ("POST", headers, b'{"text": 3}'), ("POST", headers, b'{"text": "\\ud800"}'),
+            ("POST", headers, b'{"text": "a", "top_k": 0}'),
+        ):  # fmt: skip
+            scope = {"type": "http", "path": "/predict", "method": method, "headers": kept, "query_string": b""}
+            assert not app.at_once(scope, body, None)
+        large = asked(app, json={"text": "a" * 20_000}, headers={"authorization": "Bearer secret"})
+        assert (large.status_code, large.headers["retry-after"]) == (429, "1")
+        app.served.current = None
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_a_check_says_whether_the_model_can_be_served(bywords, models, tmp_path):

@@ -73,3 +73,14 @@ def test_texts_are_not_cut_again_in_one_of_several_threads_unless_they_are_very_
     assert list(in_threads(chunks_of, [texts, texts])) == [[(0, 8)]] * 2
     assert all(len(cuts) > 1 for cuts in in_threads(chunks_of, [texts * MOST_IN_A_THREAD] * 2))
     assert len(chunks_of(texts)) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "most"), [("1", 1), ("2,1", 2), ("99", 3), ("0", 3), ("-1", 3), ("many", 3), ("", 3), (None, 3)]
+)
+def test_there_are_no_more_threads_than_the_environment_says_nor_than_processors(monkeypatch, said, most):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert n_threads() == most

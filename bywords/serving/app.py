@@ -7,15 +7,29 @@ answered by one look at the model, and only large ones go to a thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
-from itertools import islice
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, NamedTuple
 
 from bywords.errors import BywordsError
 from bywords.explain.explanation import explain
 from bywords.extras import needed
-from bywords.serving.asgi import HTML, JSON, PLAIN, Access, Message, Receive, Site, json_bytes, page_policy
+from bywords.serving.asgi import (
+    HTML,
+    JSON,
+    PLAIN,
+    SAFE,
+    Access,
+    Give,
+    Message,
+    Receive,
+    Site,
+    headers_of,
+    json_bytes,
+    page_policy,
+)
 from bywords.serving.metrics import Metrics
 from bywords.serving.openapi import openapi
 from bywords.serving.requests import Limits, Question, RequestError, question
@@ -27,6 +41,14 @@ METHODS = {"/": "GET", "/docs": "GET", "/openapi.json": "GET", "/health": "GET",
 OPEN = ("/", "/docs", "/openapi.json", "/health", "/ready")  # that need no token: they say nothing of the model
 FEW_BYTES = 20_000  # of a body, or of some together, that are answered at once, in about a millisecond
 LOOK_SECONDS = 1.0  # between two looks at the folder
+
+
+class _Asked(NamedTuple):
+    """A question, the model that answers it, and what takes the answer."""
+
+    loaded: Loaded
+    asked: Question
+    give: Callable[[bytes | Exception], None]
 
 
 class Application(Site):
@@ -42,7 +64,7 @@ class Application(Site):
         self.metrics.loads.inc()
         self._orjson = needed("orjson", what="`bywords serve`")
         self._n_waiting = 0
-        self._asked: list[tuple[Loaded, Question, asyncio.Future[bytes]]] = []  # since the last turn of the loop
+        self._asked: list[_Asked] = []  # since the last turn of the loop
         self._pages = {name: _page(f"{name}.html") for name in ("page", "api")}
 
     async def started(self) -> None:
@@ -101,36 +123,72 @@ class Application(Site):
             return await self._aside(lambda: self._answered(loaded, asked))
         if not loaded.answers_together:
             return self._answered(loaded, asked)
-        loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._answer_together)
-        answer: asyncio.Future[bytes] = loop.create_future()
-        self._asked.append((loaded, asked, answer))
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def give(found: bytes | Exception) -> None:
+            if answer.cancelled():  # who asked has left
+                return
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        self._ask(_Asked(loaded, asked, give))
         return await answer
+
+    def at_once(self, scope: Message, body: bytes, give: Give) -> bool:
+        """Answer a short question together with the others of this turn of the loop; all else has to be called."""
+        began, loaded = time.perf_counter(), self.served.current
+        if scope["path"] != "/predict" or len(body) > FEW_BYTES or not loaded.answers_together:
+            return False
+        headers = dict(scope["headers"])
+        try:
+            self.check("/predict", scope["method"], headers)
+            self.check_head(scope, headers)
+            asked = question(body, loaded.classifier.record.columns, self.limits)
+        except Exception:  # which is raised again, and said, where it is called
+            return False
+        if asked.explain:
+            return False
+
+        def answer(found: bytes | Exception) -> None:
+            status, more, content = self.refusal(found) if isinstance(found, Exception) else (200, SAFE, found)
+            give(status, headers_of(JSON, content, more), content)
+            self.done("/predict", status, began)
+
+        self._ask(_Asked(loaded, asked, answer))
+        return True
+
+    def _ask(self, one: _Asked) -> None:
+        if not self._asked:
+            asyncio.get_running_loop().call_soon(self._answer_together)
+        self._asked.append(one)
 
     def _answer_together(self) -> None:
         """Answer what was asked in this turn of the loop: of questions of a kind some at a time, by one look."""
         waiting, self._asked = self._asked, []
-        for loaded, some in _alike(waiting):
+        for some in _alike(waiting):
+            answers: list[bytes | Exception]
+            loaded, asked = some[0].loaded, some[0].asked
             try:
-                rows = iter(self._rows(loaded, some[0][0], [text for asked, _ in some for text in asked.texts]))
-                answers = [self._json_of(loaded, list(islice(rows, len(asked.texts)))) for asked, _ in some]
+                rows = iter(self._rows(loaded, asked, [text for one in some for text in one.asked.texts]))
+                answers = [self._json_of(loaded, list(islice(rows, len(one.asked.texts)))) for one in some]
             except Exception:  # of one of them: each gets its own
-                answers = []
-            for index, (asked, answer) in enumerate(some):
-                if answer.cancelled():  # who asked has left
-                    continue
-                try:
-                    answer.set_result(answers[index] if answers else self._answered(loaded, asked))
-                except Exception as error:
-                    answer.set_exception(error)
+                answers = [self._answer_or_error(one) for one in some]
+            for one, answer in zip(some, answers, strict=True):
+                one.give(answer)
+
+    def _answer_or_error(self, one: _Asked) -> bytes | Exception:
+        try:
+            return self._answered(one.loaded, one.asked)
+        except Exception as error:
+            return error
 
     async def _aside(self, work: Callable[[], bytes]) -> bytes:
         """Work in a thread. Raises RequestError where too many wait already."""
         if self._n_waiting >= self.limits.waiting:
-            error = RequestError(429, f"{self._n_waiting} large requests are being answered: come again in a second.")
-            error.headers = [(b"retry-after", b"1")]
-            raise error
+            said = f"{self._n_waiting} large requests are being answered: come again in a second."
+            raise RequestError(429, said, headers=[(b"retry-after", b"1")])
         self._n_waiting += 1
         try:
             return await asyncio.to_thread(work)
@@ -155,7 +213,7 @@ class Application(Site):
         columns = answerer.columns(found)
         listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
         self.metrics.labelled(loaded.classifier, found, listed)
-        return [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
+        return list(map(dict, map(zip, repeat(tuple(listed)), zip(*listed.values(), strict=True))))
 
     def _json_of(self, loaded: Loaded, rows: list[dict[str, Any]]) -> bytes:
         value = {"model": loaded.digest, "predictions": rows}
@@ -193,18 +251,15 @@ def _page(name: str) -> bytes:
     return page
 
 
-def _alike(
-    waiting: list[tuple[Loaded, Question, asyncio.Future[bytes]]],
-) -> Iterator[tuple[Loaded, list[tuple[Question, asyncio.Future[bytes]]]]]:
+def _alike(waiting: list[_Asked]) -> Iterator[list[_Asked]]:
     """What waits, by the model and what is asked for beside the texts, of FEW_BYTES characters at most and one more."""
-    parts: dict[Any, list[tuple[Question, asyncio.Future[bytes]]]] = {}
+    parts: dict[Any, list[_Asked]] = {}
     n_characters: dict[Any, int] = {}
-    for loaded, asked, answer in waiting:
-        key = loaded, asked.top_k, asked.min_confidence
-        parts.setdefault(key, []).append((asked, answer))
-        n_characters[key] = n_characters.get(key, 0) + asked.n_characters
+    for one in waiting:
+        key = one.loaded, one.asked.top_k, one.asked.min_confidence
+        parts.setdefault(key, []).append(one)
+        n_characters[key] = n_characters.get(key, 0) + one.asked.n_characters
         if n_characters[key] > FEW_BYTES:
-            yield loaded, parts.pop(key)
+            yield parts.pop(key)
             del n_characters[key]
-    for (loaded, *_), some in parts.items():
-        yield loaded, some
+    yield from parts.values()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -21,10 +20,13 @@ from bywords.version import __version__
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Give = Callable[[int, Headers, bytes], None]  # status, headers and content of an answer
 JSON, HTML, PLAIN = b"application/json", b"text/html; charset=utf-8", b"text/plain; version=0.0.4; charset=utf-8"
 LATE = "the body was not there after {:g} seconds."
+TOO_LONG = "the body is longer than {:,} bytes, expected at most as many."
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
-SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+SAFE: Headers = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 
 
 def page_policy(**sources: str) -> tuple[bytes, bytes]:
@@ -75,26 +77,38 @@ class Site:
             return
         began = time.perf_counter()
         path = scope["path"] if scope["path"] in self.methods else "other"
-        status, kind, more = 200, JSON, SAFE
         try:
-            self._check(path, scope["method"], dict(scope["headers"]))
+            self.check(path, scope["method"], dict(scope["headers"]))
             kind, content = await self.answer(path, scope, receive)
-            more = [*SAFE, self.policy] if kind is HTML else SAFE
+            status, more = 200, [*SAFE, self.policy] if kind is HTML else SAFE
         except _GoneError:
             return
-        except RequestError as error:
-            status, more = error.status, [*SAFE, *error.headers]
-            content = json_bytes({"error": {"message": error.message, "field": error.field}})
-        except Exception:
-            status = 500
-            content = json_bytes({"error": {"message": f"this is a fault of bywords {__version__}.", "field": None}})
-            frames = traceback.extract_tb(sys.exc_info()[2])  # without its message, which may have a text in it
-            where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
-            self.access.log({"event": "fault", "kind": str(sys.exc_info()[0]), "where": where})
-        length = str(len(content)).encode()
-        headers = [(b"content-type", kind), (b"content-length", length), *more]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        except Exception as error:
+            kind, (status, more, content) = JSON, self.refusal(error)
+        await send({"type": "http.response.start", "status": status, "headers": headers_of(kind, content, more)})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+        self.done(path, status, began)
+
+    def at_once(self, scope: Message, body: bytes, give: Give) -> bool:
+        """Answer a request that is there as a whole, now or a little later, by `give`; or say False, and it is called.
+
+        So a server saves the task and the messages of a short request.
+        """
+        return False
+
+    def refusal(self, error: Exception) -> tuple[int, Headers, bytes]:
+        """Status, headers and content that say what is wrong: with a request, or with this program."""
+        if isinstance(error, RequestError):
+            content = json_bytes({"error": {"message": error.message, "field": error.field}})
+            return error.status, [*SAFE, *error.headers], content
+        frames = traceback.extract_tb(error.__traceback__)  # without its message, which may have a text in it
+        where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+        self.access.log({"event": "fault", "kind": str(type(error)), "where": where})
+        said = f"this is a fault of bywords {__version__}."
+        return 500, SAFE, json_bytes({"error": {"message": said, "field": None}})
+
+    def done(self, path: str, status: int, began: float) -> None:
+        """Count and log a request that is answered."""
         seconds = time.perf_counter() - began
         self.answered(path, status, seconds)
         self.access.log({"event": "request", "path": path, "status": status, "seconds": round(seconds, 6)})
@@ -111,7 +125,7 @@ class Site:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    def _check(self, path: str, method: str, headers: dict[bytes, bytes]) -> None:
+    def check(self, path: str, method: str, headers: dict[bytes, bytes]) -> None:
         """Raise RequestError for who may not ask, and for what there is not."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
         hosts = self.access.hosts
@@ -124,19 +138,18 @@ class Site:
             raise RequestError(404, f"there is no such address, expected one of {', '.join(self.methods)}.")
         wanted = self.methods[path]
         if method != wanted and not (method == "HEAD" and wanted == "GET"):
-            error = RequestError(405, f"{path} takes {wanted}.")
-            error.headers = [(b"allow", wanted.encode())]
-            raise error
+            raise RequestError(405, f"{path} takes {wanted}.", headers=[(b"allow", wanted.encode())])
         if self.access.token is not None and path not in self.open:
             bearer = b"Bearer " + self.access.token.encode()
             if not hmac.compare_digest(headers.get(b"authorization", b""), bearer):
-                error = RequestError(401, "expected the header 'Authorization: Bearer TOKEN'.", "Authorization")
-                error.headers = [(b"www-authenticate", b"Bearer")]
-                raise error
+                said, asked_for = (
+                    "expected the header 'Authorization: Bearer TOKEN'.",
+                    [(b"www-authenticate", b"Bearer")],
+                )
+                raise RequestError(401, said, "Authorization", asked_for)
 
-    async def body(self, scope: Message, receive: Receive) -> bytes:
-        """The whole body. Raises RequestError for one that is too long, too slow, or no JSON by its header."""
-        headers = dict(scope["headers"])
+    def check_head(self, scope: Message, headers: dict[bytes, bytes]) -> None:
+        """Raise RequestError for a body that is no JSON by its header, or too long."""
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
             raise RequestError(415, "expected the header 'Content-Type: application/json'.", "Content-Type")
         if encoding := headers.get(b"content-encoding", b"").decode("latin-1"):
@@ -144,11 +157,14 @@ class Site:
             raise RequestError(415, said, "Content-Encoding")
         if scope["query_string"]:
             raise RequestError(400, "there are words behind ? in the address: put all into the body, as JSON.")
-        most = self.limits.body_bytes
-        said = "the body is longer than {:,} bytes, expected at most as many."
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 18 or int(length) > most:
-            raise RequestError(413, said.format(most))
+        if not length.isdigit() or len(length) > 18 or int(length) > self.limits.body_bytes:
+            raise RequestError(413, TOO_LONG.format(self.limits.body_bytes))
+
+    async def body(self, scope: Message, receive: Receive) -> bytes:
+        """The whole body. Raises RequestError for one that is too long, too slow, or no JSON by its header."""
+        self.check_head(scope, dict(scope["headers"]))
+        most = self.limits.body_bytes
         parts: list[bytes] = []
         n_bytes, more, task = 0, True, asyncio.current_task()
         assert task is not None
@@ -161,7 +177,7 @@ class Site:
                 parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
                 if (n_bytes := n_bytes + len(parts[-1])) > most:
-                    raise RequestError(413, said.format(most))
+                    raise RequestError(413, TOO_LONG.format(most))
         except asyncio.CancelledError as cancelled:
             if cancelled.args != (LATE,) or task.uncancel():
                 raise
@@ -173,6 +189,11 @@ class Site:
 
 class _GoneError(Exception):
     """Who asked has left."""
+
+
+def headers_of(kind: bytes, content: bytes, more: Headers) -> Headers:
+    """The headers of an answer."""
+    return [(b"content-type", kind), (b"content-length", str(len(content)).encode()), *more]
 
 
 def json_bytes(value: Any) -> bytes:

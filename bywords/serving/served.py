@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import hashlib
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,6 +74,7 @@ class ServedModel:
         self.current = Loaded.of(folder, make)
         self.refused: str | None = None
         self.n_loads = 1
+        self._has_old = False  # one that was exchanged, since the last look
         self._lock = threading.Lock()
 
     def look(self) -> str | None:
@@ -80,6 +84,9 @@ class ServedModel:
         """
         with self._lock:
             found = signature(self.folder)
+            if self._has_old:  # which no request asks any more
+                self._has_old = False
+                give_back_memory()
             if found == self._signature:
                 return None
             self._signature = found
@@ -88,9 +95,19 @@ class ServedModel:
             except (BywordsError, OSError, MemoryError) as error:
                 self.refused = str(error) or type(error).__name__
                 return "refused"
-            self.refused = None
+            self.refused, self._has_old = None, True
             self.n_loads += 1
             return "loaded"
+
+
+def give_back_memory() -> None:
+    """Free what nothing but itself refers to, an old model by an error's frames say, and give free pages back.
+
+    By themselves Python looks for the first seldom, and glibc keeps the second for the thread that had them.
+    """
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def signature(folder: Path) -> tuple[Any, ...]:

@@ -36,10 +36,15 @@ def limit_threads(most: int) -> None:
 
 
 def n_threads() -> int:
-    """How many threads this process may run at a time."""
+    """How many threads this process may run at a time.
+
+    OMP_NUM_THREADS, which Spark, Ray and joblib set for their workers, is the most, as it is for PyTorch and numpy.
+    """
     if _most is not None:
         return _most
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "4,2" has those of inner levels too
+    return min(int(wanted), n_processors) if wanted.isdecimal() and int(wanted) > 0 else n_processors
 
 
 class _OneThreadAProduct:

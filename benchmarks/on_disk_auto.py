@@ -57,7 +57,8 @@ last[0] = time.process_time()
 for _ in read_labelled_blocks(Path(data)):
     pass
 reading = time.process_time() - last[0]
-print(json.dumps({"seconds": passes, "reading": reading, "id_bytes": sum(path.stat().st_size for path in folder.iterdir())}))
+id_bytes = sum(path.stat().st_size for path in folder.iterdir())
+print(json.dumps({"seconds": passes, "reading": reading, "id_bytes": id_bytes}))
 """
 FASTTEXT = """
 import sys, fasttext

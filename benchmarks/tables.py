@@ -214,9 +214,10 @@ def fit_in_parts() -> str:
         "",
         f"On {its['n_documents']:,} documents in 2 parts, {its['rounds']} rounds, one worker took "
         f"{its['local:1 of one part']:.1f} times as long as the solver of one part, and two workers "
-        f"{its['local:2 of one part']:.1f} times: two took {its['two_of_one']:.2f} of the time of one. Two workers that "
-        f"each fit a machine of its own part, without a word to each other, took {its['slower_beside_another']:.2f} times as "
-        "long as one of them alone: so much the two processors have in common, their memory above all. The command, "
+        f"{its['local:2 of one part']:.1f} times: two took {its['two_of_one']:.2f} of the time of one. Two workers "
+        "that each fit a machine of its own part, without a word to each other, took "
+        f"{its['slower_beside_another']:.2f} times as long as one of them alone: so much the two processors have in "
+        "common, their memory above all. The command, "
         f"which merges, used a processor for {its['share_of_merging']:.0%} of the time. A round moved "
         f"{its['bytes_out_a_round'] / 1e6:.2f} MB out and {its['bytes_back_a_round'] / 1e6:.2f} MB back.",
     ]

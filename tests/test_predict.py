@@ -28,7 +28,7 @@ from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.top_scores import TopScores
 from bywords.fitted import FittedClassifier, Predictions, TopPredictions
-from bywords.io import readers, resumable, writers
+from bywords.io import resumable, writers
 from bywords.io.resumable import ResumableOutput
 from bywords.io.writers import Writer, kept_name
 
@@ -680,7 +680,7 @@ def test_texts_of_another_language_are_told_aside(predict, tmp_path):
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".txt", ".csv.gz"])
 def test_how_much_of_all_files_is_done_is_known_of_every_chunk(ending, tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BLOCK_ROWS", 1)
+    monkeypatch.setattr("bywords.io.tables.BLOCK_ROWS", 1)
     for name in ("a", "b"):
         if ending in (".txt", ".csv.gz"):
             content = b"text\nmoon\norbit\n"

@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from bywords.io.writers import Writer
 
 CHUNK_ROWS = 25_000  # documents at a time
-CHUNK_BYTES, LARGE_CHUNK_BYTES = 1 << 20, 3 << 19  # of a file that are read at a time: more of a large one,
-N_CHUNKS = 16  # but so that it has as many: words that a chunk has in many texts are looked up once
+CHUNK_BYTES = 1 << 20  # of a file that are read at a time: words that a chunk has in many texts are looked up once
 FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
     10,
     0.05,
@@ -255,8 +254,7 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     sizes = [0 if path == STANDARD_INPUT else stores.size_of(split_member(expanded(path))[0]) for path in paths]
     for number, path in enumerate(paths):
         n_before, n_bytes = sum(sizes[:number]), sizes[number]
-        block_bytes = min(max(n_bytes // N_CHUNKS, CHUNK_BYTES), LARGE_CHUNK_BYTES)
-        for block in read_blocks(path, block_bytes=block_bytes, **reading):
+        for block in read_blocks(path, block_bytes=CHUNK_BYTES, **reading):
             share = block.share_read
             if share is not None and n_bytes:
                 share = (n_before + share * n_bytes) / sum(sizes)

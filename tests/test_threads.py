@@ -79,6 +79,7 @@ def test_texts_are_not_cut_again_in_one_of_several_threads_unless_they_are_very_
     ("said", "most"), [("1", 1), ("2,1", 2), ("99", 3), ("0", 3), ("-1", 3), ("many", 3), ("", 3), (None, 3)]
 )
 def test_there_are_no_more_threads_than_the_environment_says_nor_than_processors(monkeypatch, said, most):
+    monkeypatch.setattr(threads, "_most", None)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if said is not None:

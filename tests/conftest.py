@@ -9,7 +9,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from hypothesis import settings
+from small_corpus import small_corpus
 
+from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.training import repeated_folds
 
@@ -26,6 +28,15 @@ def few_documents_are_fewer():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeated_folds, "FEWEST_TESTED", 30)
         yield
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of a small model of three topics."""
+    corpus = small_corpus()
+    folder = tmp_path_factory.mktemp("models") / "model"
+    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
+    return folder
 
 
 @pytest.fixture

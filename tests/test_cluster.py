@@ -19,7 +19,6 @@ from small_corpus import TOPICS, small_corpus
 
 from bywords.auditing import audit
 from bywords.auditing.on_disk import audit_on_disk
-from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cluster import HeldLostError, executor, local
 from bywords.cluster.values import stored as stored_value
@@ -166,14 +165,6 @@ def test_without_ray_the_error_names_the_extra(monkeypatch):
 
 
 # Commands.
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    corpus = small_corpus()
-    folder = tmp_path_factory.mktemp("models") / "model"
-    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
-    return folder
 
 
 @pytest.fixture

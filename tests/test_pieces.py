@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_corpus import TOPICS, small_corpus
+from small_corpus import TOPICS
 
-from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cli import split
 from bywords.io import stores
@@ -144,14 +143,6 @@ def test_another_file_of_that_name_is_not_read(tmp_path):
 
 
 # Commands.
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    corpus = small_corpus()
-    folder = tmp_path_factory.mktemp("models") / "model"
-    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
-    return folder
 
 
 @pytest.fixture

@@ -35,14 +35,6 @@ from bywords.io.writers import Writer, kept_name
 OURS = ["label", "probability", "in_vocabulary_share", "all_out_of_vocabulary", "out_of_distribution"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    corpus = small_corpus()
-    folder = tmp_path_factory.mktemp("models") / "model"
-    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
-    return folder
-
-
 @pytest.fixture
 def predict(capsys, monkeypatch, tmp_path, model):
     """Run the command in an empty folder: exit code, standard output, standard error."""

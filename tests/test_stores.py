@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus
 
-from bywords.classifier import TextClassifier
 from bywords.cli import predict
 from bywords.cli.split import Split
 from bywords.errors import DataError, SettingError
@@ -53,14 +52,6 @@ def opened_names(store, monkeypatch):
 def corpus():
     found = small_corpus()
     return pl.DataFrame({"text": found.texts, "label": found.names()})
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    found = small_corpus()
-    folder = tmp_path_factory.mktemp("models") / "model"
-    TextClassifier("tfidf-nb").fit(found.texts, found.names()).save(folder)
-    return folder
 
 
 def zipped(content):

@@ -221,14 +221,18 @@ def test_rounds_that_were_interrupted_go_on_from_the_last_step_to_the_same_bits(
     assert told[0] == 1 if n_rounds == 1 else 1 < told[0] <= n_rounds
 
 
-def test_rounds_of_other_classes_are_refused(documents, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("kind", "n_parts"), [("two classes", 2), ("three classes", 3)])
+def test_rounds_of_other_documents_or_classes_are_refused(documents, tmp_path, monkeypatch, kind, n_parts):
     monkeypatch.setattr(svm_in_parts, "SECONDS_BETWEEN_SAVES", 0)
     texts, codes = documents
     checkpoint = Checkpoint.open(tmp_path / "kept", Run({}, {}), resume=False)
-    parts = in_parts(texts, 3)
-    support_vectors_in_parts(parts, targets_of("two classes", codes), C=1.0, scales=None, checkpoint=checkpoint)
+    support_vectors_in_parts(
+        in_parts(texts, 3), targets_of("two classes", codes), C=1.0, scales=None, checkpoint=checkpoint
+    )
     with pytest.raises(CheckpointError, match=r"was not saved by this run: .*Start anew in another folder"):
-        support_vectors_in_parts(parts, targets_of("three classes", codes), C=1.0, scales=None, checkpoint=checkpoint)
+        support_vectors_in_parts(
+            in_parts(texts, n_parts), targets_of(kind, codes), C=1.0, scales=None, checkpoint=checkpoint
+        )
 
 
 def test_parts_are_alike_where_a_file_is_sorted_and_none_is_empty(documents):

@@ -95,7 +95,8 @@ def support_vectors_in_parts(
     given = ((chosen, targets.select(at), slacks[at], n, width) for _, at, chosen in each)
     parts = [(held, its) for (held, *_), (its,) in zip(each, holder.map_held(_signs, given, 1), strict=True)]
     roots = np.ones((1, 1), dtype=np.float32) if scales is None else scales
-    state = checkpoint.restored("steps", _State.first(bags.n_rows, n).restored) or _State.first(bags.n_rows, n)
+    first = _State.first(bags.n_rows, n, tuple(len(at) for _, at, _ in each))
+    state = checkpoint.restored("steps", first.restored) or first
     saved_at = time.monotonic()
     while True:
         if checkpoint.folder is not None and time.monotonic() - saved_at >= SECONDS_BETWEEN_SAVES and state.n_steps:
@@ -139,6 +140,7 @@ class _State:
 
     weights: Floats
     bias: Floats
+    sizes: tuple[int, ...]  # documents of each part
     n_steps: int = 0
     n_rounds: int = 0
     least: Doubles = field(default_factory=lambda: np.zeros(0))  # that each class can cost, as far as it is known: (n,)
@@ -146,9 +148,10 @@ class _State:
     gained: float = math.inf  # by the last step, as a share of them
 
     @classmethod
-    def first(cls, n_rows: int, n: int) -> _State:
+    def first(cls, n_rows: int, n: int, sizes: tuple[int, ...]) -> _State:
         """Before the first step."""
-        return cls(np.zeros((n_rows, n), dtype=np.float32), np.zeros(n, dtype=np.float32), least=np.full(n, -math.inf))
+        weights, bias = np.zeros((n_rows, n), dtype=np.float32), np.zeros(n, dtype=np.float32)
+        return cls(weights, bias, sizes, least=np.full(n, -math.inf))
 
     def judged(self, pulls: Floats, numbers: Doubles) -> _State:
         """With what the machines cost, by the sums of `_slopes`; its duals say what they cannot cost less than."""
@@ -190,18 +193,20 @@ class _State:
 
     def plain(self) -> tuple[dict[str, npt.NDArray[Any]], Any]:
         """For a checkpoint, before the machines are judged: the costs are those of the step before."""
-        values = [self.n_steps, self.n_rounds, self.costs, self.least.tolist()]
+        values = [list(self.sizes), self.n_steps, self.n_rounds, self.costs, self.least.tolist()]
         return {"weights": self.weights, "bias": self.bias}, values
 
     def restored(self, entry: Entry) -> _State:
         """From a checkpoint. Raises SettingError for one that these steps cannot have saved."""
         check_like(entry.arrays, {"weights": self.weights, "bias": self.bias})
-        found = typed(tuple[int, int, float, tuple[float, ...]], entry.values, where="it")
-        n_steps, n_rounds, costs, least = found
+        found = typed(tuple[tuple[int, ...], int, int, float, tuple[float, ...]], entry.values, where="it")
+        sizes, n_steps, n_rounds, costs, least = found
+        if sizes != self.sizes:
+            raise SettingError(f"its parts have {list(sizes)} documents, expected {list(self.sizes)}")
         check_count("the number of steps", n_steps, least=1, most=MOST_STEPS)
         if len(least) != len(self.bias):
             raise SettingError(f"it has {len(least)} classes, expected {len(self.bias)}")
-        return _State(entry.arrays["weights"], entry.arrays["bias"], n_steps, n_rounds, np.array(least), costs)
+        return _State(entry.arrays["weights"], entry.arrays["bias"], sizes, n_steps, n_rounds, np.array(least), costs)
 
 
 class _Square:

@@ -78,11 +78,11 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff format .
 
 BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk on_disk_auto \
-	cluster spark in_parts data_parallel kills faults accuracy sizes normalization side_columns intervals calibration explanations audit \
+	cluster two_workers spark in_parts data_parallel kills faults accuracy sizes normalization side_columns intervals calibration explanations audit \
 	duplicates duplicates_on_disk audit_by_workers leakage drift learning_curve \
 	systems load_limits fuzz_models fuzz_kept fuzz_commands
 
-bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the tables of README and docs
+bench: $(STAMP) ## measure against fastText and others, about three hours; benchmarks/results and the tables of README and docs
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py

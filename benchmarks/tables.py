@@ -164,12 +164,12 @@ def one_machine() -> str:
     """What training and auditing on disk took: each pass by the GB, whole runs, and what the passes foretell."""
     training, audits = read_result("on_disk_auto"), read_result("duplicates_on_disk")["rows"]
     rows, passes = training["rows"], training["passes"]["seconds"]
-    smallest = rows[0]["n_megabytes"]
-    on_disk = training["passes"]["id_bytes"] / smallest / 1e6
+    smallest, timed_on = rows[0]["n_megabytes"], training["passes"]["n_megabytes"]
+    on_disk = training["passes"]["id_bytes"] / timed_on / 1e6
     lines = ["| pass of `auto` | reads | s of a processor for each GB |", "|---|---|---|"]
     reads = {"fitting and judging candidates": "its ids once, then their bags"}
     lines += [
-        f"| {what} | {reads.get(what, 'the file')} | {1000 * seconds / smallest:.0f} |"
+        f"| {what} | {reads.get(what, 'the file')} | {1000 * seconds / timed_on:.0f} |"
         for what, seconds in passes.items()
         if what != "start"
     ]
@@ -178,8 +178,9 @@ def one_machine() -> str:
     for row in rows:
         foretold = training["foretold"].get(str(row["n_megabytes"])) if row["way"] == "on disk" else None
         is_told = foretold is not None and row["n_megabytes"] != smallest
+        epochs = f", {row['n_epochs']} epoch{'s'[: row['n_epochs'] > 1]}" if "n_epochs" in row else ""
         lines.append(
-            f"| {row['n_megabytes']:,} MB, {row['way']} | {row['processor_seconds']:.0f} | "
+            f"| {row['n_megabytes']:,} MB, {row['way']}{epochs} | {row['processor_seconds']:.0f} | "
             f"{f'{foretold:.0f}' if is_told else ''} | {row['seconds']:.0f} | {row['peak_megabytes']:,.0f} | "
             f"{row['accuracy']:.3f} |"
         )
@@ -227,7 +228,7 @@ def fit_in_parts() -> str:
 def terabyte() -> str:
     """What training `auto` on a terabyte would take, by what passes and rounds took here."""
     training, fits, n_gb = read_result("on_disk_auto"), read_result("in_parts")["workers"], 1000
-    megabytes = training["rows"][0]["n_megabytes"]
+    megabytes = training["passes"]["n_megabytes"]
     passes = {what: seconds / megabytes * 1000 for what, seconds in training["passes"]["seconds"].items()}
     encoding = sum(passes[what] for what in ("counting words", "counting n-grams", "writing ids"))
     fitting = passes["fitting and judging candidates"] * fits["local:1 of one part"]

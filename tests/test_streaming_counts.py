@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bywords.text.streaming_counts import NgramCounter, WordCounter
+from bywords.text.streaming_counts import NgramCounter, WordCounter, words_in
 from bywords.text.tokenizer import Tokenizer
 
 TEXTS = [f"the film rare{number} the end{number % 7}" for number in range(600)]
@@ -14,7 +14,7 @@ TEXTS = [f"the film rare{number} the end{number % 7}" for number in range(600)]
 def counted(texts, *, most):
     counter, tokenizer = WordCounter(most=most), Tokenizer()
     for start in range(0, len(texts), 50):
-        counter.add(tokenizer(texts[start : start + 50]))
+        counter.add(*words_in(tokenizer(texts[start : start + 50])))
     words, counts = counter.counted()
     return counter, dict(zip(words.strings(), counts.tolist(), strict=True))
 

@@ -30,16 +30,14 @@ class WordCounter:
         self._table = WordTable()
         self._counts = np.zeros(0, dtype=np.int64)
 
-    def add(self, tokens: Tokens) -> None:
-        """Count the words of these documents."""
-        self.n_tokens += len(tokens.codes)
-        counts = tokens.counts()
-        present = np.flatnonzero(counts)
-        indices = self._table.add(tokens.words.select(present))
+    def add(self, words: Words, counts: Counts) -> None:
+        """Count distinct words with their counts, int64 (U,), as those of `words_in` some documents."""
+        self.n_tokens += int(counts.sum())
+        indices = self._table.add(words)
         n_new = len(self._table.words()) - len(self._counts)
         if n_new:
             self._counts = np.concatenate([self._counts, np.zeros(n_new, dtype=np.int64)])
-        self._counts[indices] += counts[present]  # each word is there once
+        self._counts[indices] += counts  # each word is there once
         if len(self._counts) > self.most:
             least = _least_to_keep(self._counts, self.most // 2)
             kept = np.flatnonzero(self._counts >= least)
@@ -50,6 +48,13 @@ class WordCounter:
     def counted(self) -> tuple[Words, Counts]:
         """The words that are left, and their counts, int64 (U,)."""
         return self._table.words(), self._counts
+
+
+def words_in(tokens: Tokens) -> tuple[Words, Counts]:
+    """The distinct words of these documents, and their counts, int64 (U,)."""
+    counts = tokens.counts()
+    present = np.flatnonzero(counts)
+    return tokens.words.select(present), counts[present]
 
 
 class NgramCounter:

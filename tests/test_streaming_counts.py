@@ -48,8 +48,10 @@ def test_no_count_is_lower_by_more_than_what_was_forgotten():
 def test_runs_are_counted_and_the_frequent_ones_stay(most):
     counter = NgramCounter(most=most)
     for rare in range(20):
-        counter.add(np.array([[2, 3], [3, 2**20], [rare, 9]], dtype=np.int32), np.array([5, 3, 1]))
-    counter.add(np.zeros((0, 2), dtype=np.int32), np.zeros(0, dtype=np.int64))
+        keys = np.array([2 << 32 | 3, 3 << 32 | 2**20, rare << 32 | 9], dtype=np.uint64)
+        order = np.argsort(keys)
+        counter.add(keys[order], np.array([5, 3, 1])[order])
+    counter.add(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
     pairs, counts = counter.counted()
     assert pairs[:2].tolist() == [[2, 3], [3, 2**20]]
     assert counts[:2].tolist() == [100, 60]

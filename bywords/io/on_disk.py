@@ -72,6 +72,7 @@ from bywords.version import __version__
 if TYPE_CHECKING:
     from bywords.cluster import Executor
 
+TRAIN, VALID, TEST = range(len(PARTS))
 EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
 MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
 MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
@@ -302,43 +303,42 @@ class _Parts:
         part = self._part_of_bucket[bucket]
         if part == EMPTY:
             part = self._part_of_bucket[bucket] = self._drawn(labels)
-        else:
-            self.counts.update(labels)
-            if part == PARTS.index("train") or not self.trained.issuperset(labels):
-                part = PARTS.index("train")
-                self.trained.update(labels)
-        if part != PARTS.index("train"):
+        elif part == TRAIN or not self.trained.issuperset(labels):
+            part = TRAIN
+            self.trained.update(labels)
+        for label in labels:
+            self.counts[label] += 1
+        if part != TRAIN:
             self._held_buckets.append(bucket)
         return part
 
     def _drawn(self, labels: Sequence[str]) -> int:
-        kind = labels[0] if len(labels) == 1 else None
+        kind = labels[0] if labels else None
         if len(labels) > 1:
             kind = min(labels, key=lambda label: (self.counts[label], label))
-        self.counts.update(labels)
         may_be = self.trained.issuperset(labels)
         if self._test is not None and self._test(kind, may_be=may_be):
-            return PARTS.index("test")
+            return TEST
         if self._valid(kind, may_be=may_be):
-            return PARTS.index("valid")
+            return VALID
         self.trained.update(labels)
-        return PARTS.index("train")
+        return TRAIN
 
     def settled(self, n_classes: int) -> npt.NDArray[np.uint8]:
         """The parts of all documents, uint8 (N,), after those of very many held out have gone back to training."""
         indices = np.frombuffer(self.indices, dtype=np.uint8)
-        is_held = np.isin(indices, [PARTS.index(part) for part in ("valid", "test")])
+        is_held = np.isin(indices, [VALID, TEST])
         bucket_of = np.zeros(len(indices), dtype=np.uint32)
         bucket_of[is_held] = self._held_buckets
-        for part, most in (("valid", MOST_VALID), ("test", MOST_TEST)):
-            held = np.flatnonzero(indices == PARTS.index(part))
+        for part, most in ((VALID, MOST_VALID), (TEST, MOST_TEST)):
+            held = np.flatnonzero(indices == part)
             n_kept = min(most, max(MOST_ANSWERS // n_classes, 1))
             if len(held) > n_kept:  # equal texts go back together
                 _, text_of, sizes = np.unique(bucket_of[held], return_inverse=True, return_counts=True)
                 order = self._generator.permutation(len(sizes))
                 is_kept = np.zeros(len(sizes), dtype=bool)
                 is_kept[order[np.cumsum(sizes[order]) <= n_kept]] = True
-                indices[held[~is_kept[text_of]]] = PARTS.index("train")
+                indices[held[~is_kept[text_of]]] = TRAIN
         return indices
 
 
@@ -372,7 +372,7 @@ class _Reading:
             self.remarks = of_each_kind([*self.remarks, *found.remarks])
             indices = parts.add(found)
             if tokens is not None:
-                words.add(*words_in(tokens.select(np.flatnonzero(indices == PARTS.index("train")))))
+                words.add(*words_in(tokens.select(np.flatnonzero(indices == TRAIN))))
         if not is_counted:
             drawn = bytes(parts.indices)  # `settled` lets documents go back to training, whose words do not count
             for counted in self._again("counting words", _count_words, self.tokenizer, drawn):
@@ -567,17 +567,17 @@ def _cut(tokenizer: Tokenizer, texts: pl.Series, indices: Indices) -> Tokens | N
 def _count_words(tokenizer: Tokenizer, corpus: Corpus, more: tuple[int, Indices]) -> tuple[Words, Counts] | None:
     """The words in the texts that are learned from, and their counts; None where these are other texts."""
     tokens = _cut(tokenizer, corpus.texts, more[1])
-    return None if tokens is None else words_in(tokens.select(np.flatnonzero(more[1] == PARTS.index("train"))))
+    return None if tokens is None else words_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _count_pairs(
     shared: tuple[Tokenizer, Vocabulary], corpus: Corpus, more: tuple[int, Indices]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]] | None:
+) -> tuple[npt.NDArray[np.uint64], Counts] | None:
     """The pairs of ids in the texts that are learned from, and their counts; None where these are other texts."""
     tokens = _cut(shared[0], corpus.texts, more[1])
     if tokens is None:
         return None
-    return shared[1].pairs_in(tokens.select(np.flatnonzero(more[1] == PARTS.index("train"))))
+    return shared[1].pairs_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _encode(
@@ -589,7 +589,7 @@ def _encode(
     if tokens is None:
         return None
     labelled, parts = labelled_as(corpus, multilabel=is_multilabel), {}
-    learned = np.flatnonzero((indices == PARTS.index("train")) | (indices == PARTS.index("valid")))
+    learned = np.flatnonzero((indices == TRAIN) | (indices == VALID))
     learned_from = with_label_names(labelled.select(learned), label_names)
     for part in range(EMPTY):
         rows = np.flatnonzero(indices == part)

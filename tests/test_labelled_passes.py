@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import signal
@@ -275,21 +276,33 @@ def test_wild_lines_by_workers_give_the_same_folder_or_the_same_error(
     assert found[0] == found[1]
 
 
-def test_a_table_of_very_many_columns_is_cut_into_the_same_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("bywords.io.csv.BLOCK_BYTES", 2_000)
-    monkeypatch.setattr("bywords.io.csv.BYTES_PER_COLUMN", 100)
-    of_blocks = {**read_labelled_blocks.__kwdefaults__, "block_bytes": 3_000}
-    monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", of_blocks)
-    frame = pl.DataFrame({"text": [text for text, _ in DOCUMENTS], "label": [label for _, label in DOCUMENTS]})
-    path = tmp_path / "wide.csv"
-    frame.with_columns(*(pl.lit("x").alias(f"c{n}") for n in range(60))).write_csv(path)
-    sizes = {}
-    for name, workers in (("alone", None), ("by workers", Here())):
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".txt"])
+def test_blocks_are_the_same_whoever_reads_them(ending, tmp_path, small_blocks, monkeypatch):
+    monkeypatch.setattr("bywords.io.csv.BLOCK_BYTES", 1_000)
+    monkeypatch.setattr("bywords.io.csv.BYTES_PER_COLUMN", 1_000)  # two columns make a block twice as large
+    monkeypatch.setattr("bywords.io.tables.BLOCK_ROWS", 47)  # of Parquet are read together, no whole number of blocks
+    path, sizes = written(tmp_path / f"a{ending}"), []
+    for workers in (None, Here()):
         file = LabelledFile(str(path), ReadOptions(), lambda *_: None, workers, print)
         file.start(None)
-        sizes[name] = list(file.first("", _size, None))
-    assert sizes["alone"] == sizes["by workers"]
-    assert len(sizes["alone"]) > 5
+        sizes.append((list(file.first("", _size, None)), list(file.again("", _size, None, lambda *_: None))))
+    assert sizes[0] == sizes[1]
+    assert sizes[0][0] == sizes[0][1]
+    assert sum(sizes[0][0]) == len(DOCUMENTS)
+    assert len(sizes[0][0]) > 5
+
+
+def test_the_fingerprint_is_of_texts_labels_and_their_order(tmp_path):
+    (one, label), (two, other), *rest = DOCUMENTS
+    variants = [
+        [(one, label), (two, other), *rest], [(two, other), (one, label), *rest], [(one, other), (two, other), *rest],
+        [(f"{one}!", label), (two, other), *rest],
+    ]  # fmt: skip
+    found, test = set(), str(written(tmp_path / "test.csv", rest[:30]))  # so that all others are learned from
+    for number, documents in enumerate(variants):
+        files = stored(written(tmp_path / f"{number}.csv", documents), tmp_path / str(number), test=test)
+        found.add(json.loads(files["corpus.json"])["fingerprint"])
+    assert len(found) == len(variants)
 
 
 def _size(_, corpus, __):
@@ -332,8 +345,11 @@ def test_a_file_that_workers_do_not_see_is_read_here_and_said(tmp_path, small_bl
     assert one.endswith(f" cannot read {path}, or has another one: it is read here instead.")
 
 
-@pytest.mark.parametrize("what", ["looking at labels", "counting words", "counting n-grams", "writing ids"])
-@pytest.mark.parametrize("how", ["shorter", "other words"])
+PASSES = ["looking at labels", "counting words", "counting n-grams", "writing ids"]
+LATER = [(what, "as old and as large") for what in PASSES[1:]]  # which only a later pass can tell
+
+
+@pytest.mark.parametrize(("what", "how"), [*itertools.product(PASSES, ["shorter", "other words"]), *LATER])
 def test_a_file_that_changes_while_workers_read_it_is_said_so(what, how, tmp_path, small_blocks):
     path, seen = written(tmp_path / "a.csv"), []
     content = path.read_text()
@@ -341,7 +357,12 @@ def test_a_file_that_changes_while_workers_read_it_is_said_so(what, how, tmp_pat
     def on_block(which, n_documents, share):
         if which == what and not seen:
             seen.append(which)
-            path.write_text(content[:5000] if how == "shorter" else content.replace("moon", "m oon"))
+            status = path.stat()
+            first, *rows = content.splitlines(keepends=True)
+            changed = {"shorter": content[:5000], "other words": content.replace("moon", "m oon")}
+            path.write_text(changed.get(how) or "".join([first, *rows[:30], *sorted(rows[30:])]))
+            if how not in changed:
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     with pytest.raises(DataError, match="has changed while it was read"):
         corpus_on_disk(
@@ -372,7 +393,7 @@ def test_progress_goes_up_to_all_documents_in_each_pass(tmp_path, small_blocks):
 
     source = Source(data=str(path))
     corpus_on_disk(source, tmp_path / "ids", TokenizerConfig(), CONFIG, on_block=on_block, workers=Here())
-    assert list(seen) == ["looking at labels", "counting words", "counting n-grams", "writing ids"]
+    assert list(seen) == PASSES
     for steps in seen.values():
         assert steps == sorted(steps)
         assert steps[-1] == (len(DOCUMENTS), pytest.approx(1))

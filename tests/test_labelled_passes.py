@@ -16,7 +16,7 @@ from small_corpus import small_corpus
 
 from bywords.cluster import Executor, local
 from bywords.errors import BywordsError, DataError
-from bywords.io import on_disk, readers
+from bywords.io import on_disk, readers, stores
 from bywords.io.labelled_passes import LabelledFile
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.pieces import Window
@@ -307,6 +307,22 @@ def test_the_fingerprint_is_of_texts_labels_and_their_order(tmp_path):
 
 def _size(_, corpus, __):
     return len(corpus)
+
+
+def test_of_a_file_in_a_store_workers_and_the_command_fetch_what_they_read(tmp_path, small_blocks, monkeypatch):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
+    monkeypatch.setattr(stores, "AHEAD_BYTES", 2_000)
+    monkeypatch.setattr(stores, "FETCH_BYTES", 1_000)
+    path = written(tmp_path / "far.csv", DOCUMENTS * 10)
+    path.write_text(path.read_text() + '"the last, and no line end","motor"')
+    fsspec.filesystem("memory").pipe("/bucket/far.csv", path.read_bytes())
+    source = Source(data="memory://bucket/far.csv")
+    here = stored(path, tmp_path / "here")
+    corpus_on_disk(source, tmp_path / "there", TokenizerConfig(), CONFIG, workers=Here())
+    for name, content in here.items():
+        assert name == "corpus.json" or (tmp_path / "there" / name).read_bytes() == content
+    (copy,) = [copy for copy in stores._copies.values() if copy.url.endswith("/far.csv")]
+    assert copy.n_bytes < 0.6 * copy.size
 
 
 # Workers in other processes.

@@ -314,10 +314,10 @@ def test_of_a_file_in_a_store_workers_and_the_command_fetch_what_they_read(tmp_p
     monkeypatch.setattr(stores, "AHEAD_BYTES", 2_000)
     monkeypatch.setattr(stores, "FETCH_BYTES", 1_000)
     path = written(tmp_path / "far.csv", DOCUMENTS * 10)
-    path.write_text(path.read_text() + '"the last, and no line end","motor"')
+    path.write_text(path.read_text() + "one,too,many\n")
     fsspec.filesystem("memory").pipe("/bucket/far.csv", path.read_bytes())
-    source = Source(data="memory://bucket/far.csv")
-    here = stored(path, tmp_path / "here")
+    here = stored(path, tmp_path / "here", reading={"bad_rows": "skip"})
+    source = Source(data="memory://bucket/far.csv", reading=ReadOptions(bad_rows="skip"))
     corpus_on_disk(source, tmp_path / "there", TokenizerConfig(), CONFIG, workers=Here())
     for name, content in here.items():
         assert name == "corpus.json" or (tmp_path / "there" / name).read_bytes() == content

@@ -239,11 +239,11 @@ def reading_to_train() -> str:
     workers = [f"{training[kind][way]['workers']:.0f}" for kind, way in cells]
     lines.append(f"| the workers | {' | '.join(workers)} |")
     moved = [training[kind]["gb_moved_per_gb"] for kind in ("csv", "jsonl")]
+    out, back = (" and ".join(f"{its[which]:.2f}" for its in moved) for which in ("out", "back"))
     lines += [
         "",
         f"From {training['csv']['n_bytes'] / 1e6:,.0f} MB of csv and {training['jsonl']['n_bytes'] / 1e6:,.0f} MB of "
-        f"JSON lines. Where workers read, {' and '.join(format(its['out'], '.2f') for its in moved)} GB go out for each "
-        f"GB, and {' and '.join(format(its['back'], '.1f') for its in moved)} GB come back, the ids above all.",
+        f"JSON lines. Where workers read, {out} GB go out for each GB, and {back} GB come back, the ids above all.",
     ]
     return "\n".join(lines) + "\n"
 

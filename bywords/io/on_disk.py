@@ -116,7 +116,7 @@ class PartFacts:
     n_documents: int
     label_names: tuple[str, ...]
     n_by_label: tuple[int, ...]
-    fingerprint: str  # 16 hexadecimal digits of a SHA-256 over texts and labels; not that of a `Corpus`
+    fingerprint: str  # 16 hexadecimal digits of SHA-256s over texts and labels; not that of a `Corpus`
     n_skipped: int = 0
     first_skipped: str = ""
     read_as: Columns | None = None  # which columns of a table documents are made of
@@ -373,12 +373,12 @@ class _Reading:
             indices = parts.add(found)
             if tokens is not None:
                 words.add(*words_in(tokens.select(np.flatnonzero(indices == TRAIN))))
+        label_names = tuple(sorted(parts.trained))
+        self._check(parts, label_names, is_multilabel)
         if not is_counted:
             drawn = bytes(parts.indices)  # `settled` lets documents go back to training, whose words do not count
             for counted in self._again("counting words", _count_words, self.tokenizer, drawn):
                 words.add(*counted)
-        label_names = tuple(sorted(parts.trained))
-        self._check(parts, label_names, is_multilabel)
         indices = parts.settled(len(label_names))
         counted, n_by_word = words.counted()
         vocabulary = Vocabulary.of_counts(counted, n_by_word, words.n_tokens, config)

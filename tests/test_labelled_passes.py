@@ -325,6 +325,19 @@ def test_of_a_file_in_a_store_workers_and_the_command_fetch_what_they_read(tmp_p
     assert copy.n_bytes < 0.6 * copy.size
 
 
+def _refusing(_, corpus, __):
+    if corpus.rows[0] == 0 and corpus.texts[0] != DOCUMENTS[0][0]:  # a piece: the rows of a file count on
+        raise DataError("text 3 cannot be cut.")
+    return len(corpus)
+
+
+def test_what_is_wrong_with_texts_that_a_worker_has_guessed_is_no_error(tmp_path, small_blocks):
+    path = written(tmp_path / "a.csv")
+    file = LabelledFile(str(path), ReadOptions(), lambda *_: None, Here(), print)
+    file.start(None)
+    assert sum(file.first("", _refusing, None)) == len(DOCUMENTS)
+
+
 # Workers in other processes.
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bywords.data.corpus import Corpus
-from bywords.errors import DataError
+from bywords.errors import BywordsError, DataError
 from bywords.io.corpus_record import OnBlock
 from bywords.io.pieces import Piece, UnseenError, Window
 from bywords.io.read_options import ReadOptions
@@ -220,4 +220,9 @@ def _worked(shared: tuple[Work, Any, LabelledReader | None], task: _Task | None)
         piece = dataclasses.replace(piece, texts=None, table=None)
     if corpus is None or not len(corpus):
         return _Done(0, None, piece)
-    return _Done(len(corpus), work(its_shared, corpus, task.more), piece)
+    try:
+        return _Done(len(corpus), work(its_shared, corpus, task.more), piece)
+    except BywordsError:
+        if piece is not None and task.n_documents is None:  # perhaps of texts that are none: a guess was wrong
+            return None
+        raise

@@ -91,21 +91,25 @@ def main() -> None:
     parser.add_argument("--only-training", action="store_true", help="measure the reading of `train`, keep all else")
     given = parser.parse_args()
     training = read_by_workers(given.train_rows)
-    if given.only_training:
-        before = read_result("cluster")
-        del before["machine"]
-        write_result("cluster", {**before, "training": training})
-        return
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(prefix="ray-") as of_ray:
         folder = Path(name)
         os.environ |= {"RAY_TMPDIR": of_ray, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-        n_bytes = write_texts(folder, given.rows)
-        command(folder, "train", "train.csv", "--out", "model")
+        n_bytes = write_texts(folder, 10 if given.only_training else given.rows)
         from ray.cluster_utils import Cluster
 
-        clusters = {n: Cluster(True, head_node_args=head(n)) for n in (1, n_threads())}
+        clusters = {n: Cluster(True, head_node_args=head(n)) for n in {1, n_threads()}}
         address = {n: cluster.address for n, cluster in clusters.items()}
-        of = {"predict": ["predict", "model", "new.csv", "--text", "text", "--out", "NAME.csv"], "train": TRAIN}
+        trained = trained_both_ways(folder, address[n_threads()], given.rounds)
+        of_training = {
+            "train_seconds": trained, "train": ratio(trained["ray"], trained["threads"]), "training": training,
+        }  # fmt: skip
+        if given.only_training:
+            before = read_result("cluster")
+            del before["machine"]
+            write_result("cluster", {**before, **of_training})
+            return
+        command(folder, "train", "train.csv", "--out", "model")
+        predicting = ["predict", "model", "new.csv", "--text", "text", "--out", "NAME.csv"]
         ways: dict[str, tuple[list[str], str | None]] = {
             "threads": ([], None),
             "local": (["--on", "local"], None),
@@ -117,22 +121,13 @@ def main() -> None:
         few = ["predict", "model", "few.csv", "--out", "few-out.csv"]
         starts = {way: [command(folder, *few, *ways[way][0], address=ways[way][1]) for _ in range(given.rounds)]
                   for way in ("threads", "local", "ray")}  # fmt: skip
-        trained: dict[str, list[float]] = {way: [] for way in ("threads", "ray")}
         for _ in range(given.rounds):
             for way, (more, where) in ways.items():
-                words = [word.replace("NAME", way.partition(" ")[0]) for word in of["predict"]]
+                words = [word.replace("NAME", way.partition(" ")[0]) for word in predicting]
                 took = command(folder, *words, *more, address=where)
                 seconds[way].append(took.seconds)
                 used[way].append(took.processor_seconds)
                 assert (folder / f"{way.partition(' ')[0]}.csv").read_bytes() == (folder / "threads.csv").read_bytes()
-            for way, times in trained.items():
-                more, where = ways[way]
-                words = [*TRAIN, *(more or ["--on-disk", "threads.encoded"]), "--out", way]
-                times.append(command(folder, *words, address=where).seconds)
-                for path in (folder / "threads.encoded").iterdir():
-                    assert path.read_bytes() == (folder / f"{way}.encoded" / path.name).read_bytes()
-            for encoded in folder.glob("*.encoded"):
-                shutil.rmtree(encoded)
         for cluster in clusters.values():
             cluster.shutdown()
     start = {way: Took(*map(min, zip(*times, strict=True))) for way, times in starts.items()}
@@ -141,19 +136,33 @@ def main() -> None:
     beyond = {way: [one - took.seconds for one in seconds[way]] for way, took in start.items()}
     result: dict[str, Any] = {
         "n_rows": given.rows, "n_bytes": n_bytes, "n_processors": n_threads(), "load": os.getloadavg()[0],
-        "seconds": seconds, "train_seconds": trained,
+        "seconds": seconds,
         "start_seconds": {way: took.seconds for way, took in start.items()},
         "ray": ratio(seconds["ray"], seconds["threads"]),
         "ray_beyond_start": ratio(beyond["ray"], beyond["threads"]),
         "local_beyond_start": ratio(beyond["local"], beyond["threads"]),
         "two_of_one": ratio(seconds["ray"], seconds["one worker"]),
-        "train": ratio(trained["ray"], trained["threads"]), "training": training,
+        **of_training,
         "processor_seconds_per_gb": {way: its / gb for way, its in of_processor.items()},  # of ray, the command alone
     }  # fmt: skip
     write_result("cluster", result)
     for name_of, value in result.items():
         print(f"{name_of:16} {value}")
     assert result["ray_beyond_start"] <= MOST_TIMES, result
+
+
+def trained_both_ways(folder: Path, address: str, n_rounds: int) -> dict[str, list[float]]:
+    """Seconds of `train` with `--on-disk` and on a cluster that runs. Asserts that the ids on the disk are the same."""
+    seconds: dict[str, list[float]] = {"threads": [], "ray": []}
+    for _ in range(n_rounds):
+        for way, times in seconds.items():
+            more = ["--on", "ray"] if way == "ray" else ["--on-disk", "threads.encoded"]
+            times.append(command(folder, *TRAIN, *more, "--out", way, address=address).seconds)
+            for path in (folder / "threads.encoded").iterdir():
+                assert path.read_bytes() == (folder / f"{way}.encoded" / path.name).read_bytes()
+        for encoded in folder.glob("*.encoded"):
+            shutil.rmtree(encoded)
+    return seconds
 
 
 def read_by_workers(n_rows: int) -> dict[str, Any]:

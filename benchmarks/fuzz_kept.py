@@ -235,7 +235,7 @@ def crafted_checkpoint(index: Path, folder: Path, generator: Generator) -> str:
     return "answered"
 
 
-def corpus_of(kind: str, folder: Path, on_damage: Callable[[str], None] = lambda what: None) -> OnDiskCorpus:
+def corpus_of(kind: str, folder: Path, tell: Callable[[str], None] = lambda what: None) -> OnDiskCorpus:
     """A small corpus on disk of one label a document, or sets of them, or with n-grams; written if it is not there."""
     data = folder.parent / f"{kind}.jsonl"
     if not data.exists():
@@ -248,7 +248,7 @@ def corpus_of(kind: str, folder: Path, on_damage: Callable[[str], None] = lambda
         ]
         data.write_text("".join(json.dumps(line) + "\n" for line in lines))
     config = VocabularyConfig(ngrams=2 if kind == "ngrams" else 1)
-    return corpus_on_disk(Source(data=str(data)), folder / kind, TokenizerConfig(), config, on_damage=on_damage)
+    return corpus_on_disk(Source(data=str(data)), folder / kind, TokenizerConfig(), config, tell=tell)
 
 
 def sums_of(folder: Path) -> dict[str, str]:

@@ -45,6 +45,7 @@ def main() -> None:
         ("docs/systems.md", "systems"): [systems],
         ("docs/large-data.md", "limits"): [limits],
         ("docs/large-data.md", "one machine"): [one_machine],
+        ("docs/scale.md", "reading to train"): [reading_to_train],
         ("docs/scale.md", "fit in parts"): [fit_in_parts],
         ("docs/scale.md", "terabyte"): [terabyte],
     }
@@ -225,14 +226,37 @@ def fit_in_parts() -> str:
     return "\n".join(lines) + "\n"
 
 
+def reading_to_train() -> str:
+    """What the command of `train --on` does for each GB of a file, by passes."""
+    training = read_result("cluster")["training"]
+    cells = {(kind, way): training[kind][way]["command"] for kind in ("csv", "jsonl") for way in ("workers", "texts")}
+    heads = [f"{kind}, {'workers read' if way == 'workers' else 'texts handed out'}" for kind, way in cells]
+    lines = [f"| seconds of a processor a GB | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    for what in ("looking at labels", "counting words", "counting n-grams", "writing ids"):
+        shown = [f"{its[what]:.1f}" if what in its else "" for its in cells.values()]
+        lines.append(f"| {what} | {' | '.join(shown)} |")
+    in_all = [f"{training[kind][way]['in_all']:.1f}" for kind, way in cells]
+    lines.append(f"| the command in all | {' | '.join(in_all)} |")
+    workers = [f"{training[kind][way]['workers']:.0f}" for kind, way in cells]
+    lines.append(f"| the workers | {' | '.join(workers)} |")
+    moved = [training[kind]["gb_moved_per_gb"] for kind in ("csv", "jsonl")]
+    out, back = (" and ".join(f"{its[which]:.2f}" for its in moved) for which in ("out", "back"))
+    lines += [
+        "",
+        f"From {training['csv']['n_bytes'] / 1e6:,.0f} MB of csv and {training['jsonl']['n_bytes'] / 1e6:,.0f} MB of "
+        f"JSON lines. Where workers read, {out} GB go out for each GB, and {back} GB come back, the ids above all.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def terabyte() -> str:
     """What training `auto` on a terabyte would take, by what passes and rounds took here."""
     training, fits, n_gb = read_result("on_disk_auto"), read_result("in_parts")["workers"], 1000
-    megabytes = training["passes"]["n_megabytes"]
-    passes = {what: seconds / megabytes * 1000 for what, seconds in training["passes"]["seconds"].items()}
-    encoding = sum(passes[what] for what in ("counting words", "counting n-grams", "writing ids"))
-    fitting = passes["fitting and judging candidates"] * fits["local:1 of one part"]
-    reading = training["passes"]["reading"] / megabytes * 1000
+    megabytes, read = training["passes"]["n_megabytes"], read_result("cluster")["training"]["jsonl"]
+    fitting = training["passes"]["seconds"]["fitting and judging candidates"] / megabytes * 1000
+    fitting *= fits["local:1 of one part"]
+    encoding, command = read["workers"]["workers"], read["workers"]["in_all"]
+    moved = sum(read["gb_moved_per_gb"].values())
     ids, bags = training["passes"]["id_bytes"] / megabytes / 1e6, fits["n_ids"] * 8 / fits["n_bytes"]
     a_round = (fits["bytes_out_a_round"] + fits["bytes_back_a_round"]) / 2 / 2 / fits["n_words"]  # 2 parts, 2 ways
     lines = [f"| 1 TB, machines of {PROCESSORS} processors | 10 machines | 100 machines |", "|---|---|---|"]
@@ -240,9 +264,9 @@ def terabyte() -> str:
         "workers: words, n-grams and ids, hours": lambda n: f"{encoding * n_gb / (n * PROCESSORS) / 3600:.2f}",
         "workers: fits of the candidates in parts, hours": lambda n: f"{fitting * n_gb / (n * PROCESSORS) / 3600:.2f}",
         "workers: bags in the memory of a machine, GB": lambda n: f"{bags * n_gb / n:,.0f}",
-        "command: the file is read three times, hours": lambda n: f"{3 * reading * n_gb / 3600:.1f}",
-        f"command: texts to the workers, {GIGABYTES_A_SECOND} GB a second, hours": (
-            lambda n: f"{3 * n_gb / GIGABYTES_A_SECOND / 3600:.1f}"
+        "command: draws, sums of counts, ids written, hours": lambda n: f"{command * n_gb / 3600:.1f}",
+        f"command: moved to workers and back, {GIGABYTES_A_SECOND} GB a second, hours": (
+            lambda n: f"{moved * n_gb / GIGABYTES_A_SECOND / 3600:.1f}"
         ),
         "command: disk for the ids, TB": lambda n: f"{ids * n_gb / 1000:.1f}",
         f"command: moved by a fit of {N_ROWS:,} words and n-grams and two classes, GB": (

@@ -286,7 +286,7 @@ def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled
         corpus_on_disk(
             source, labelled / "there", TokenizerConfig(), config, on_block=lose_one, workers=workers
         )  # fmt: skip
-    assert lost == {"counting words", "counting n-grams", "writing ids"}
+    assert lost == {"looking at labels", "counting words", "counting n-grams", "writing ids"}
     for path in (labelled / "here").iterdir():
         assert path.read_bytes() == (labelled / "there" / path.name).read_bytes(), path.name
 

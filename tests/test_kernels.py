@@ -171,6 +171,9 @@ def test_pairs_of_ids_are_the_same(listed, has_edges, gap, min_count):
     shares = [both(ids.count_pairs, edged, edged, edged_offsets, gap, min_count, share, 3)[0] for share in range(3)]
     assert sorted(np.concatenate(shares)) == sorted(keys)
     pairs = np.stack([keys >> np.uint64(32), keys & np.uint64(2**32 - 1)], axis=1).astype(np.int32)
+    listed_keys = [np.unique(keys[places]) for places in (slice(None, None, 2), slice(None, None, 3))]
+    counted = [(its, np.arange(1, len(its) + 1)) for its in listed_keys]
+    both(ids.add_counts, *counted[0], *counted[1])
     hashes = np.random.default_rng(0).integers(0, 1 << 64, N_ROWS, dtype=np.uint64)
     both(ids.keys_of_documents, codes, offsets, hashes, np.arange(N_ROWS) % 3 == 0)
     table = both(ids.table_of_pairs, pairs, np.arange(len(pairs), dtype=np.int32) + np.int32(N_ROWS))

@@ -49,6 +49,8 @@ def calls():
         tokens = Tokenizer()(texts)
         Vocabulary.of(tokens, VocabularyConfig(ngrams=3)).ids(["word1"])  # longer n-grams are made of shorter ones
         words.renumber(tokens.codes, np.arange(len(tokens.words), dtype=np.int32), np.empty_like(tokens.codes))
+        few = np.arange(5, dtype=np.uint64), np.arange(5)
+        _native.add_counts(*few, *few, np.empty(10, np.uint64), np.empty(10, np.int64))
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from small_corpus import TOPICS
 
 from bywords.cli import predict as command
-from bywords.cli import split
-from bywords.io import stores
+from bywords.io import split, stores
 from bywords.io.pieces import PieceReader, UnseenError, Window, last_end
 from bywords.io.readers import read_blocks
 
@@ -42,14 +41,14 @@ def one_after_the_other(path, block_bytes, **more):
 def in_pieces(path, block_bytes, **more):
     """The same, each block but the first read by itself as far as it can be; and how many of those there were."""
     found, n_read, data = [], 0, Path(path).read_bytes()
-    flow = split.Split()
+    flow = split.Split(print)
     for block in read_blocks(path, block_bytes=block_bytes, may_split=True, **more):
         found.append((block.source, block.texts.to_list()))
         for window in [] if block.rest is None else flow.windows(block.rest):
             if window is None:
                 raise AssertionError("a window that was not taken")
-            read = window[0].read(window[1])
-            if flow.takes(window[1], None if read is None else read[0]) and read[0].digest:
+            read = block.rest.reader.read(window)
+            if flow.takes(window, None if read is None else read[0]) and read[0].digest:
                 n_read += 1
                 found.append((data[read[0].begins_at : read[0].ends_at], read[1].to_list()))
     return found, n_read

@@ -12,13 +12,13 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.cli import predict
-from bywords.cli.split import Split
 from bywords.errors import DataError, SettingError
 from bywords.io import stores
 from bywords.io.datasets import load_dataset, paths_of
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.io.resumable import ResumableOutput
+from bywords.io.split import Split
 from bywords.labelling.project import Project
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bywords.text.streaming_counts import NgramCounter, WordCounter
+from bywords.text.streaming_counts import NgramCounter, WordCounter, words_in
 from bywords.text.tokenizer import Tokenizer
 
 TEXTS = [f"the film rare{number} the end{number % 7}" for number in range(600)]
@@ -14,7 +14,7 @@ TEXTS = [f"the film rare{number} the end{number % 7}" for number in range(600)]
 def counted(texts, *, most):
     counter, tokenizer = WordCounter(most=most), Tokenizer()
     for start in range(0, len(texts), 50):
-        counter.add(tokenizer(texts[start : start + 50]))
+        counter.add(*words_in(tokenizer(texts[start : start + 50])))
     words, counts = counter.counted()
     return counter, dict(zip(words.strings(), counts.tolist(), strict=True))
 
@@ -48,8 +48,10 @@ def test_no_count_is_lower_by_more_than_what_was_forgotten():
 def test_runs_are_counted_and_the_frequent_ones_stay(most):
     counter = NgramCounter(most=most)
     for rare in range(20):
-        counter.add(np.array([[2, 3], [3, 2**20], [rare, 9]], dtype=np.int32), np.array([5, 3, 1]))
-    counter.add(np.zeros((0, 2), dtype=np.int32), np.zeros(0, dtype=np.int64))
+        keys = np.array([2 << 32 | 3, 3 << 32 | 2**20, rare << 32 | 9], dtype=np.uint64)
+        order = np.argsort(keys)
+        counter.add(keys[order], np.array([5, 3, 1])[order])
+    counter.add(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
     pairs, counts = counter.counted()
     assert pairs[:2].tolist() == [[2, 3], [3, 2**20]]
     assert counts[:2].tolist() == [100, 60]

@@ -17,7 +17,6 @@ import typer
 from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped, working
-from bywords.cli.split import Split
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io import stores
 from bywords.io.archives import expanded
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from bywords.io.pieces import Piece, Window
     from bywords.io.readers import Block, BlockReader
     from bywords.io.resumable import ResumableOutput
+    from bywords.io.split import Split
     from bywords.io.tables import Table
     from bywords.io.writers import Writer
 
@@ -562,10 +562,11 @@ def _chunks(
     """
     from threading import Lock
 
+    from bywords.io.split import Split
     from bywords.text.threads import in_threads
 
     if workers is not None:
-        split = Split()
+        split = Split(tell_aside)
         parts = _parts(blocks, answers, writer, folder, digest, split)
         yield from _chunks_of_workers(parts, split, answers, writer, digest, workers)
         return
@@ -737,9 +738,9 @@ def _parts(
             table = None if block.table is None else block.table.slice(start, len(texts))
             yield _Part(texts, table, input_digest, is_first=n_before == 0, share_read=block.share_read)
         if split is not None and block.rest is not None and n_rows >= n_done and answers.has_looked:
-            for given in split.windows(block.rest):
-                share = None if given is None else _share_at(block, given[1])
-                yield None if given is None else _Window(*given, most, share)
+            for window in split.windows(block.rest):
+                share = None if window is None else block.rest.share_with(window, block.share_read)
+                yield None if window is None else _Window(block.rest.reader, window, most, share)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
 
@@ -748,15 +749,6 @@ def _cuts(n_rows: int, most: int) -> list[tuple[int, int]]:
     """Where to cut rows so that parts have so many at most, and like sizes."""
     step = -(-n_rows // (-(-n_rows // most) or 1)) or 1
     return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
-
-
-def _share_at(block: Block, window: Window) -> float | None:
-    """How much of all is read with a window of the rest behind a block."""
-    rest, share = block.rest, block.share_read
-    if rest is None or share is None:
-        return None
-    n_left = rest.reader.pieces.n_bytes - rest.position.read_to
-    return share + (rest.share_at_end - share) * (window.stop - rest.position.read_to) / (n_left or 1)
 
 
 def _digest(file: str, ending: str | None) -> _Hash:

@@ -370,7 +370,7 @@ def _stored(request: TrainRequest, workers: Executor | None) -> OnDiskCorpus:
     progress.start(request.shown)
     config = as_on_disk(request.config)
     return corpus_on_disk(
-        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside,
+        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, tell=tell_aside,
         workers=workers,
     )  # fmt: skip
 

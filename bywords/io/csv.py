@@ -78,14 +78,14 @@ def record_blocks(
     is_end = False
     while not is_end:
         line, offset, rest = file.moved() or (line, offset, rest)
-        of_columns = BYTES_PER_COLUMN * (reader.n_fields or 0)
-        if block_bytes and of_columns > BLOCK_BYTES:  # a block of very many columns takes long, whatever its rows
-            block_bytes = max(block_bytes, of_columns)
         wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0
         data = rest + new
         records, n_bytes = reader.read(Lines(data, line, offset, file.encoding), is_end=is_end)
+        of_columns = BYTES_PER_COLUMN * (reader.n_fields or 0)
+        if block_bytes and of_columns > BLOCK_BYTES:  # a block of very many columns takes long, whatever its rows
+            block_bytes = max(block_bytes, of_columns)
         whole, rest = data[:n_bytes], data[n_bytes:]
         line, offset = line + n_line_ends(whole), offset + len(whole)
         file.position = None

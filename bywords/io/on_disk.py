@@ -7,8 +7,9 @@
                                           a class number each, or labels.i32 and label_offsets.i64, `LabelSets`
 
 The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
-once more in between. No more than a block of it is in memory; of a document, one byte is, and 16 MB of
-which texts there were. What is in the folder already is read once, and checked (`bywords.io.corpus_record`).
+once more in between; and where workers read it (`bywords.io.labelled_passes`), its words are counted behind the draw,
+since they keep nothing. No more than a block of it is in memory; of a document, one byte is, and 16 MB of which texts
+there were. What is in the folder already is read once, and checked (`bywords.io.corpus_record`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import dataclasses
 import hashlib
 import re
 import shutil
+import struct
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +34,9 @@ import polars as pl
 from bywords.checkpoint import Run, write_state
 from bywords.config import to_plain
 from bywords.data.columns import Columns
-from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
+from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.data.groups import Together, keys_of
-from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
+from bywords.data.label_names import of_each_kind
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import check_split
 from bywords.errors import DataError, SettingError
@@ -55,19 +57,22 @@ from bywords.io.corpus_record import (
     write_record,
 )  # fmt: skip
 from bywords.io.datasets import with_known_labels
+from bywords.io.labelled_passes import LabelledFile, Work
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
 from bywords.text.memory_mapped import DocumentWriter, FileSum, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.ragged import Ragged
-from bywords.text.streaming_counts import NgramCounter, WordCounter, told_of_pruned
+from bywords.text.streaming_counts import Counts, NgramCounter, WordCounter, told_of_pruned, words_in
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.word_table import Words
 from bywords.version import __version__
 
 if TYPE_CHECKING:
     from bywords.cluster import Executor
 
+TRAIN, VALID, TEST = range(len(PARTS))
 EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
 MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
 MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
@@ -78,9 +83,6 @@ _OWN_FILES = re.compile(
     r"|\..+\.part"
 )
 Indices = npt.NDArray[np.uint8]  # of documents: which of PARTS, or EMPTY
-Shared = TypeVar("Shared")
-Chunk = TypeVar("Chunk")
-Result = TypeVar("Result")
 ADVICE = "Choose a folder on a disk with room: it takes about as much as the texts."
 
 
@@ -114,7 +116,7 @@ class PartFacts:
     n_documents: int
     label_names: tuple[str, ...]
     n_by_label: tuple[int, ...]
-    fingerprint: str  # 16 hexadecimal digits of a SHA-256 over texts and labels; not that of a `Corpus`
+    fingerprint: str  # 16 hexadecimal digits of SHA-256s over texts and labels; not that of a `Corpus`
     n_skipped: int = 0
     first_skipped: str = ""
     read_as: Columns | None = None  # which columns of a table documents are made of
@@ -169,7 +171,7 @@ def corpus_on_disk(
     vocabulary: VocabularyConfig,
     *,
     on_block: OnBlock = lambda what, n_documents, share: None,
-    on_damage: Callable[[str], None] = lambda what: None,
+    tell: Callable[[str], None] = lambda said: None,
     workers: Executor | None = None,
 ) -> OnDiskCorpus:
     """The corpus in a folder; read from `source` first, unless the folder holds just that already.
@@ -178,8 +180,9 @@ def corpus_on_disk(
     it; of several labels, the one that was rarest so far counts. The first document of a label is trained on, and equal
     texts, those of the same tokens, are in the part of the first. Of very many held out, MOST_TEST and MOST_VALID stay
     so; the words of the others were not counted. Documents without tokens are left out. What is in the folder is used
-    when all of it is as it was written; else `on_damage` is told what is not, and it is written anew. `on_block` gets
-    what is done, how many documents are, and what share of all (None where that is not known).
+    when all of it is as it was written; else `tell` gets a sentence on what is not, and it is written anew. `on_block`
+    gets what is done, how many documents are, and what share of all (None where that is not known). With `workers`,
+    these read the file where they can, and the folder is the same; `tell` gets a sentence where one does not see it.
 
     Raises: DataError as `read_corpus`, for too few documents, and for a file that changes while it is read;
     SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
@@ -188,7 +191,7 @@ def corpus_on_disk(
     _check_ours(folder)
     source = dataclasses.replace(source, reading=dataclasses.replace(source.reading, given=tokenizer.is_given))
     run = _run_of(source, tokenizer, vocabulary).plain()
-    kept = _kept(folder, run, vocabulary, on_block, on_damage)
+    kept = _kept(folder, run, vocabulary, on_block, tell)
     if kept is None:
         with locked(folder), write_errors(folder, ADVICE):
             kept = _kept(folder, run, vocabulary, on_block, lambda said: None)  # another run may just have written it
@@ -201,7 +204,7 @@ def corpus_on_disk(
                         shutil.rmtree(path)  # of a fit that was killed
                     elif path.name != CORPUS:
                         path.unlink()
-                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers).store(vocabulary, run)
+                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers, tell).store(vocabulary, run)
     return _opened(folder, tokenizer, *kept)
 
 
@@ -225,13 +228,13 @@ def _check_ours(folder: Path) -> None:
 
 
 def _kept(
-    folder: Path, run: dict[str, Any], config: VocabularyConfig, on_block: OnBlock, on_damage: Callable[[str], None]
+    folder: Path, run: dict[str, Any], config: VocabularyConfig, on_block: OnBlock, tell: Callable[[str], None]
 ) -> tuple[CorpusRecord, Vocabulary] | None:
     """What the folder holds of this run, checked; None where there is nothing, or it is damaged, which is told."""
     try:
         return read_checked(folder, run, config, on_block)
     except DataError as error:
-        on_damage(f"{error} It is written anew.")
+        tell(f"{error} It is written anew.")
         return None
 
 
@@ -278,7 +281,7 @@ class _Parts:
 
     def __init__(self, source: Source) -> None:
         self.indices = bytearray()
-        self._part_of_bucket = np.full(N_BUCKETS, EMPTY, dtype=np.uint8)
+        self._part_of_bucket = bytearray([EMPTY]) * N_BUCKETS  # faster, one by one, than an array
         self._held_buckets = array("I")  # of all documents that are not for training
         self._generator = np.random.default_rng(source.seed)
         self._test = None if source.test is not None else _Draw(source.test_share, self._generator)
@@ -286,57 +289,56 @@ class _Parts:
         self.counts: Counter[str] = Counter()  # documents with each label
         self.trained: set[str] = set()
 
-    def add(self, label_sets: Sequence[Sequence[str]], tokens: Tokens) -> npt.NDArray[np.uint8]:
+    def add(self, found: _Labels) -> npt.NDArray[np.uint8]:
         """Draw the part of each of these documents, uint8 (N,)."""
-        is_empty = tokens.lengths == 0
-        buckets = (keys_of(tokens) % np.uint64(N_BUCKETS)).tolist()
         indices = [
-            EMPTY if nothing else self._part(labels, bucket)
-            for labels, nothing, bucket in zip(label_sets, is_empty.tolist(), buckets, strict=True)
+            EMPTY if bucket == N_BUCKETS else self._part(labels, bucket)
+            for labels, bucket in zip(found.label_sets(), found.buckets.tolist(), strict=True)
         ]
         self.indices.extend(indices)
         return np.array(indices, dtype=np.uint8)
 
     def _part(self, labels: Sequence[str], bucket: int) -> int:
         """That of an equal text before, unless the label is new; else what is drawn."""
-        part = int(self._part_of_bucket[bucket])
+        part = self._part_of_bucket[bucket]
         if part == EMPTY:
             part = self._part_of_bucket[bucket] = self._drawn(labels)
-        else:
-            self.counts.update(labels)
-            if part == PARTS.index("train") or not self.trained.issuperset(labels):
-                part = PARTS.index("train")
-                self.trained.update(labels)
-        if part != PARTS.index("train"):
+        elif part == TRAIN or not self.trained.issuperset(labels):
+            part = TRAIN
+            self.trained.update(labels)
+        for label in labels:
+            self.counts[label] += 1
+        if part != TRAIN:
             self._held_buckets.append(bucket)
         return part
 
     def _drawn(self, labels: Sequence[str]) -> int:
-        kind = min(labels, key=lambda label: (self.counts[label], label), default=None)
-        self.counts.update(labels)
+        kind = labels[0] if labels else None
+        if len(labels) > 1:
+            kind = min(labels, key=lambda label: (self.counts[label], label))
         may_be = self.trained.issuperset(labels)
         if self._test is not None and self._test(kind, may_be=may_be):
-            return PARTS.index("test")
+            return TEST
         if self._valid(kind, may_be=may_be):
-            return PARTS.index("valid")
+            return VALID
         self.trained.update(labels)
-        return PARTS.index("train")
+        return TRAIN
 
     def settled(self, n_classes: int) -> npt.NDArray[np.uint8]:
         """The parts of all documents, uint8 (N,), after those of very many held out have gone back to training."""
         indices = np.frombuffer(self.indices, dtype=np.uint8)
-        is_held = np.isin(indices, [PARTS.index(part) for part in ("valid", "test")])
+        is_held = np.isin(indices, [VALID, TEST])
         bucket_of = np.zeros(len(indices), dtype=np.uint32)
         bucket_of[is_held] = self._held_buckets
-        for part, most in (("valid", MOST_VALID), ("test", MOST_TEST)):
-            held = np.flatnonzero(indices == PARTS.index(part))
+        for part, most in ((VALID, MOST_VALID), (TEST, MOST_TEST)):
+            held = np.flatnonzero(indices == part)
             n_kept = min(most, max(MOST_ANSWERS // n_classes, 1))
             if len(held) > n_kept:  # equal texts go back together
                 _, text_of, sizes = np.unique(bucket_of[held], return_inverse=True, return_counts=True)
                 order = self._generator.permutation(len(sizes))
                 is_kept = np.zeros(len(sizes), dtype=bool)
                 is_kept[order[np.cumsum(sizes[order]) <= n_kept]] = True
-                indices[held[~is_kept[text_of]]] = PARTS.index("train")
+                indices[held[~is_kept[text_of]]] = TRAIN
         return indices
 
 
@@ -344,13 +346,17 @@ class _Reading:
     """The readings of one file, one after the other."""
 
     def __init__(
-        self, source: Source, folder: Path, tokenizer: Tokenizer, on_block: OnBlock, workers: Executor | None
+        self,
+        source: Source,
+        folder: Path,
+        tokenizer: Tokenizer,
+        on_block: OnBlock,
+        workers: Executor | None,
+        tell: Callable[[str], None],
     ) -> None:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
         self.workers = workers
-        self.n_documents: int | None = None  # known after the first reading
-        self.columns: Columns | None = None  # and these with the first block
-        self.not_read: tuple[str, ...] = ()
+        self.file = LabelledFile(source.data, source.reading, on_block, workers, tell)
         self.remarks: list[str] = []
         self.notes: list[str] = []
         self.sums: dict[str, FileSum] = {}
@@ -358,20 +364,22 @@ class _Reading:
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> tuple[CorpusRecord, Vocabulary]:
         """Write the whole folder. Returns: its record and vocabulary."""
         source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading.bad_rows), False
-        parts, words = _Parts(source), WordCounter()
-        for corpus, tokens in self._worked(_cut, self.tokenizer, self._texts("counting words", skipped)):
-            is_multilabel |= corpus.is_multilabel
-            if self.columns is None:
-                self.columns, self.not_read = corpus.read_as, corpus.not_read
-            self.remarks = of_each_kind([*self.remarks, *corpus.remarks])
-            names = corpus.names().tolist()
-            label_sets = names if corpus.is_multilabel else [(name,) for name in names]
-            indices = parts.add(label_sets, tokens)
-            words.add(tokens.select(np.flatnonzero(indices == PARTS.index("train"))))
+        parts, words, first = _Parts(source), WordCounter(), self.file.start(skipped)
+        is_counted = self.file.reader is None  # with the tokens that are here then
+        what, look = ("counting words", _with_tokens) if is_counted else ("looking at labels", _looked_at)
+        for found, tokens in self.file.first(what, look, self.tokenizer):
+            is_multilabel |= found.is_multilabel
+            self.remarks = of_each_kind([*self.remarks, *found.remarks])
+            indices = parts.add(found)
+            if tokens is not None:
+                words.add(*words_in(tokens.select(np.flatnonzero(indices == TRAIN))))
         label_names = tuple(sorted(parts.trained))
         self._check(parts, label_names, is_multilabel)
+        if not is_counted:
+            drawn = bytes(parts.indices)  # `settled` lets documents go back to training, whose words do not count
+            for counted in self._again("counting words", _count_words, self.tokenizer, drawn):
+                words.add(*counted)
         indices = parts.settled(len(label_names))
-        self.n_documents = len(indices)
         counted, n_by_word = words.counted()
         vocabulary = Vocabulary.of_counts(counted, n_by_word, words.n_tokens, config)
         n_frequent = int((n_by_word >= config.min_count).sum())
@@ -398,65 +406,23 @@ class _Reading:
             with number_writer(self.folder / name) as write:
                 write(numbers)
             self.sums[name] = write.sum
+        columns, not_read = (None, []) if first is None else (first.read_as, list(first.not_read))
         record = CorpusRecord(
-            run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=self.columns,
-            not_read=list(self.not_read), remarks=self.remarks, notes=self.notes, n_by_label=counts.tolist(),
+            run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=columns,
+            not_read=not_read, remarks=self.remarks, notes=self.notes, n_by_label=counts.tolist(),
             fingerprint=fingerprint, dropped=dropped, skipped=[skipped, test_skipped], sums=self.sums,
             n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
         )  # fmt: skip
         write_record(self.folder, record)
         return record, vocabulary
 
-    def _worked(
-        self, work: Callable[[Shared, Chunk], Result], shared: Shared, blocks: Iterator[tuple[Corpus, Chunk]]
-    ) -> Iterator[tuple[Corpus, Result]]:
-        """Each block with the result of `work(shared, chunk)`, by the workers where there are some."""
-        if self.workers is None:
-            for corpus, chunk in blocks:
-                yield corpus, work(shared, chunk)
-            return
-        waiting: deque[Corpus] = deque()
-
-        def chunks() -> Iterator[Chunk]:
-            for corpus, chunk in blocks:
-                waiting.append(corpus)
-                yield chunk
-
-        for result in self.workers.map(work, shared, chunks()):
-            yield waiting.popleft(), result
-
-    def _texts(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, pl.Series]]:
-        """The blocks of a file, and their texts."""
-        source, n_documents = self.source, 0
-        for block in read_labelled_blocks(Path(path or source.data), source.reading, skipped=skipped):
-            if len(block.corpus):
-                corpus = renamed(block.corpus, self._mapping(block.corpus))
-                yield corpus, corpus.texts
-            n_documents += len(block.corpus)
-            share = block.share_read
-            if self.n_documents is not None and path is None:
-                share = n_documents / self.n_documents
-            self.on_block(what, n_documents, share)
-
-    def _mapping(self, corpus: Corpus) -> dict[str, str]:
-        """Other names for those labels that this block has."""
-        asked, names, its = self.source.reading.map_label, corpus.label_names, corpus.label_hierarchy
-        return parsed_mapping(asked_of(asked, names, hierarchy=its), names, hierarchy=its)
-
-    def _again(self, what: str, indices: Indices) -> Iterator[tuple[Corpus, tuple[pl.Series, Indices]]]:
-        """The blocks once more, their texts, and the parts that they belong to. Raises DataError if they are others."""
-        n_read = 0
-        for corpus, texts in self._texts(what, skipped_rows(self.source.reading.bad_rows)):
-            its_indices = indices[n_read : n_read + len(corpus)]
-            n_read += len(corpus)
-            if n_read > len(indices):
-                break
-            yield corpus, (texts, its_indices)
-        if n_read != len(indices):
-            raise self._has_changed()
-
-    def _has_changed(self) -> DataError:
-        return DataError(f"{self.source.data} has changed while it was read. Wait until it is whole, and start again.")
+    def _again(self, what: str, work: Work, shared: Any, indices: Indices | bytes) -> Iterator[Any]:
+        """What comes of all blocks again, with the parts of their documents. Raises DataError if these are others."""
+        indices = np.frombuffer(indices, dtype=np.uint8)
+        for found in self.file.again(what, work, shared, lambda start, stop: (start, indices[start:stop])):
+            if found is None:
+                raise self.file.has_changed()
+            yield found
 
     def _check(self, parts: _Parts, label_names: Sequence[str], is_multilabel: bool) -> None:
         """Raise DataError where there is nothing to learn, or nothing to stop early by or to test on."""
@@ -483,9 +449,7 @@ class _Reading:
 
     def _ngrams(self, vocabulary: Vocabulary, indices: Indices) -> npt.NDArray[np.int32]:
         counter, shared = NgramCounter(), (self.tokenizer, vocabulary)
-        for _, counted in self._worked(_count_pairs, shared, self._again("counting n-grams", indices)):
-            if counted is None:
-                raise self._has_changed()
+        for counted in self._again("counting n-grams", _count_pairs, shared, indices):
             counter.add(*counted)
         pairs, counts = counter.counted()
         frequent = pairs[counts >= vocabulary.config.ngram_min_count]
@@ -505,91 +469,141 @@ class _Reading:
 
         Returns: documents of each label that are learned from, int64 (K,), and their fingerprint.
         """
-
-        def labelled(corpus: Corpus) -> Corpus:
-            return with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names)
-
-        counts, digest = np.zeros(len(label_names), dtype=np.int64), hashlib.sha256()
+        counts, total = np.zeros(len(label_names), dtype=np.int64), 0
         names = PARTS if self.source.test is None else PARTS[:2]
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(_PartWriter(self.folder, name, is_multilabel)) for name in names]
-            shared = self.tokenizer, vocabulary
-            for corpus, encoded in self._worked(_encode, shared, self._again("writing ids", indices)):
-                if encoded is None:
-                    raise self._has_changed()
-                for part, (rows, documents) in encoded.items():
-                    writers[part].write(documents, labelled(corpus.select(rows)))
-                rows_of = [rows for part, (rows, _) in encoded.items() if part != PARTS.index("test")]
-                learned = labelled(corpus.select(np.sort(np.concatenate(rows_of or [np.zeros(0, dtype=np.int64)]))))
-                counts += learned.counts()
-                digest.update(_bytes_of(learned))
+            shared = self.tokenizer, vocabulary, label_names, is_multilabel
+            for encoded in self._again("writing ids", _encode, shared, indices):
+                for part, (documents, codes) in encoded.parts.items():
+                    writers[part].write(documents, codes)
+                counts += encoded.counts
+                total += encoded.total
             for writer in writers:
                 self.sums |= writer.sums()
-        return counts, digest.hexdigest()[:16]
+        return counts, hashlib.sha256((total % 2**256).to_bytes(32, "little")).hexdigest()[:16]
 
     def _write_test(
         self, vocabulary: Vocabulary, label_names: Sequence[str], is_multilabel: bool, skipped: Any
     ) -> tuple[int, int]:
         """Write the file of documents to test on. Returns: how many there are, and how many were dropped."""
         n_tested = n_dropped = 0
+        shared, known = (self.tokenizer, vocabulary), self._of_known_labels(label_names, is_multilabel, skipped)
         with _PartWriter(self.folder, "test", is_multilabel) as writer:
-            texts = self._texts("reading the test file", skipped, self.source.test)
-            known = self._of_known_labels(texts, label_names, is_multilabel, skipped)
-            blocks = ((corpus, (corpus.texts, None)) for corpus in known)
-            for corpus, encoded in self._worked(_encode, (self.tokenizer, vocabulary), blocks):
-                rows, documents = (encoded or {}).get(0) or (np.zeros(0, dtype=np.int64), None)
-                if documents is not None:
-                    writer.write(documents, corpus.select(rows))
-                n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
+            encoded = (
+                (_encode_test(shared, corpus) for corpus in known)
+                if self.workers is None
+                else self.workers.map(_encode_test, shared, known)
+            )
+            for documents, codes, n_empty in encoded:
+                writer.write(documents, codes)
+                n_tested, n_dropped = n_tested + len(documents), n_dropped + n_empty
             self.sums |= writer.sums()
         if not n_tested:
             raise DataError(f"{self.source.test} has no documents with words to test on.")
         return n_tested, n_dropped
 
-    def _of_known_labels(
-        self, blocks: Iterator[tuple[Corpus, pl.Series]], label_names: Sequence[str], is_multilabel: bool, skipped: Any
-    ) -> Iterator[Corpus]:
+    def _of_known_labels(self, label_names: Sequence[str], is_multilabel: bool, skipped: Any) -> Iterator[Corpus]:
         """Blocks to test on, with the labels of training; documents of others are counted where rows are skipped."""
-        for corpus, _ in blocks:
-            its = labelled_as(corpus, multilabel=is_multilabel)
-            known = with_known_labels(its, label_names, bad_rows=self.source.reading.bad_rows)
+        reading, n_documents = self.source.reading, 0
+        for block in read_labelled_blocks(Path(self.source.test or ""), reading, skipped=skipped):
+            its = labelled_as(block.corpus, multilabel=is_multilabel)
+            known = with_known_labels(its, label_names, bad_rows=reading.bad_rows)
             for _ in range(known.n_skipped - its.n_skipped):
                 skipped.add(*known.first_skipped.split(": ", 1))
             if len(known):
                 yield known
+            n_documents += len(block.corpus)
+            self.on_block("reading the test file", n_documents, block.share_read)
 
 
-def _cut(tokenizer: Tokenizer, texts: pl.Series) -> Tokens:
-    return tokenizer(texts)
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """What has to be known of N documents to draw their parts."""
+
+    labels: Codes
+    label_names: tuple[str, ...]
+    remarks: tuple[str, ...]
+    buckets: npt.NDArray[np.uint32]  # (N,), of the hash of each text; N_BUCKETS where it has no tokens
+
+    @property
+    def is_multilabel(self) -> bool:
+        return isinstance(self.labels, LabelSets)
+
+    def label_sets(self) -> list[Sequence[str]]:
+        """The labels of each document by their names."""
+        if isinstance(self.labels, LabelSets):
+            return [[self.label_names[code] for code in codes] for codes in self.labels.lists()]
+        alone = [(name,) for name in self.label_names]
+        return [alone[code] for code in self.labels.tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """What is written of a block."""
+
+    parts: dict[int, tuple[Ragged, Codes]]  # documents and labels of those that have some, by their index in PARTS
+    counts: npt.NDArray[np.int64]  # documents of each label that are learned from, (K,)
+    total: int  # of the hashes of these
+
+
+def _looked_at(tokenizer: Tokenizer, corpus: Corpus, _: None) -> tuple[_Labels, Tokens | None]:
+    return _with_tokens(tokenizer, corpus, _)[0], None
+
+
+def _with_tokens(tokenizer: Tokenizer, corpus: Corpus, _: None) -> tuple[_Labels, Tokens | None]:
+    tokens = tokenizer(corpus.texts)
+    buckets = (keys_of(tokens) % np.uint64(N_BUCKETS)).astype(np.uint32)
+    buckets[tokens.lengths == 0] = N_BUCKETS
+    return _Labels(corpus.labels, corpus.label_names, corpus.remarks, buckets), tokens
+
+
+def _cut(tokenizer: Tokenizer, texts: pl.Series, indices: Indices) -> Tokens | None:
+    """The tokens of texts; None where these are others than those of before."""
+    tokens = tokenizer(texts)
+    return None if ((indices == EMPTY) != (tokens.lengths == 0)).any() else tokens
+
+
+def _count_words(tokenizer: Tokenizer, corpus: Corpus, more: tuple[int, Indices]) -> tuple[Words, Counts] | None:
+    """The words in the texts that are learned from, and their counts; None where these are other texts."""
+    tokens = _cut(tokenizer, corpus.texts, more[1])
+    return None if tokens is None else words_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _count_pairs(
-    shared: tuple[Tokenizer, Vocabulary], chunk: tuple[pl.Series, Indices]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]] | None:
+    shared: tuple[Tokenizer, Vocabulary], corpus: Corpus, more: tuple[int, Indices]
+) -> tuple[npt.NDArray[np.uint64], Counts] | None:
     """The pairs of ids in the texts that are learned from, and their counts; None where these are other texts."""
-    (tokenizer, vocabulary), (texts, indices) = shared, chunk
-    tokens = tokenizer(texts)
-    if ((indices == EMPTY) != (tokens.lengths == 0)).any():
+    tokens = _cut(shared[0], corpus.texts, more[1])
+    if tokens is None:
         return None
-    return vocabulary.pairs_in(tokens.select(np.flatnonzero(indices == PARTS.index("train"))))
+    return shared[1].pairs_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _encode(
-    shared: tuple[Tokenizer, Vocabulary], chunk: tuple[pl.Series, Indices | None]
-) -> dict[int, tuple[npt.NDArray[np.int64], Ragged]] | None:
-    """The rows of each part that has some, and their ids; None where these are other texts.
-
-    Without indices, all that have tokens are of one part, 0.
-    """
-    (tokenizer, vocabulary), (texts, indices) = shared, chunk
-    tokens = tokenizer(texts)
-    is_empty = tokens.lengths == 0
-    if indices is None:
-        indices = np.where(is_empty, EMPTY, 0).astype(np.uint8)
-    if ((indices == EMPTY) != is_empty).any():
+    shared: tuple[Tokenizer, Vocabulary, Sequence[str], bool], corpus: Corpus, more: tuple[int, Indices]
+) -> _Encoded | None:
+    """What is written of texts; None where these are others than those of before."""
+    (tokenizer, vocabulary, label_names, is_multilabel), (first, indices) = shared, more
+    tokens = _cut(tokenizer, corpus.texts, indices)
+    if tokens is None:
         return None
-    rows_of = {part: np.flatnonzero(indices == part) for part in range(EMPTY)}
-    return {part: (rows, vocabulary.encode(tokens.select(rows))) for part, rows in rows_of.items() if len(rows)}
+    labelled, parts = labelled_as(corpus, multilabel=is_multilabel), {}
+    learned = np.flatnonzero((indices == TRAIN) | (indices == VALID))
+    learned_from = with_label_names(labelled.select(learned), label_names)
+    for part in range(EMPTY):
+        rows = np.flatnonzero(indices == part)
+        if len(rows):
+            codes = with_label_names(labelled.select(rows), label_names).labels
+            parts[part] = vocabulary.encode(tokens.select(rows)), codes
+    return _Encoded(parts, learned_from.counts(), _total(learned_from, first + learned))
+
+
+def _encode_test(shared: tuple[Tokenizer, Vocabulary], corpus: Corpus) -> tuple[Ragged, Codes, int]:
+    """Documents to test on, their labels, and how many others have no tokens."""
+    tokens = shared[0](corpus.texts)
+    rows = np.flatnonzero(tokens.lengths > 0)
+    return shared[1].encode(tokens.select(rows)), corpus.select(rows).labels, len(corpus) - len(rows)
 
 
 class _PartWriter(contextlib.ExitStack):
@@ -604,15 +618,15 @@ class _PartWriter(contextlib.ExitStack):
         if is_multilabel:
             self._codes[names[1]](np.zeros(1, dtype=np.int64))
 
-    def write(self, documents: Ragged, corpus: Corpus) -> None:
+    def write(self, documents: Ragged, codes: Codes) -> None:
         self._documents.write(documents)
         labels, *offsets = self._codes.values()
-        if not offsets:
-            labels(corpus.labels)
+        if not isinstance(codes, LabelSets):
+            labels(codes)
             return
-        labels(corpus.labels.labels)
-        offsets[0](corpus.labels.offsets[1:] + self._n_labels)
-        self._n_labels += len(corpus.labels.labels)
+        labels(codes.labels)
+        offsets[0](codes.offsets[1:] + self._n_labels)
+        self._n_labels += len(codes.labels)
 
     def sums(self) -> dict[str, FileSum]:
         """Those of the files, by their names."""
@@ -620,14 +634,18 @@ class _PartWriter(contextlib.ExitStack):
         return {name: writer.sum for name, writer in writers.items()}
 
 
-def _bytes_of(corpus: Corpus) -> bytes:
-    """Texts and labels as bytes that no other documents have."""
+def _total(corpus: Corpus, indices: npt.NDArray[np.int64]) -> int:
+    """The sum of a SHA-256 over index, labels and text of each document, a number.
+
+    It is the same for all parts that documents come in (AdHash: Bellare and Micciancio 1997, "A New Paradigm for
+    Collision-Free Hashing: Incrementality at Reduced Cost").
+    """
     codes = corpus.labels.lists() if corpus.is_multilabel else corpus.labels[:, np.newaxis].tolist()
-    parts = []
-    for text, labels in zip(corpus.texts.to_list(), codes, strict=True):
-        encoded = text.encode()
-        parts += [np.array([len(encoded), len(labels), *labels], dtype="<i8").tobytes(), encoded]
-    return b"".join(parts)
+    total = 0
+    for index, text, labels in zip(indices.tolist(), corpus.texts.to_list(), codes, strict=True):
+        start = struct.pack(f"<{2 + len(labels)}q", index, len(labels), *labels)
+        total += int.from_bytes(hashlib.sha256(start + text.encode()).digest(), "little")
+    return total
 
 
 def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> Run:

@@ -20,17 +20,17 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.data.columns import Columns
-from bywords.data.corpus import Corpus
+from bywords.data.corpus import Corpus, renamed
 from bywords.data.hierarchy import with_tidy_levels
-from bywords.data.label_names import INVISIBLE
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.data.label_names import INVISIBLE, asked_of, parsed_mapping
+from bywords.errors import BywordsError, DataError, SettingError, did_you_mean, quoted
 from bywords.io import stores
 from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
@@ -60,6 +60,7 @@ from bywords.io.tables import (
     read_spreadsheet,
 )
 
+Reader = TypeVar("Reader", "BlockReader", "LabelledReader")
 _VISIBLE = rf"[^\s{INVISIBLE}]"
 _IN_BRACKETS = r"^\[(.*)\]$|^\((.*)\)$|^\{(.*)\}$"  # a list as Python prints it
 _IN_QUOTES = r"^(['\"])(.*)['\"]$"
@@ -106,8 +107,8 @@ def read_corpus(
         corpus = with_tidy_levels(corpus, options.label_hierarchy)
     else:
         with open_input(path, encoding=options.encoding) as file:
-            (corpus,) = _corpora(path, file, options, skipped, unlabelled, block_bytes=0)
-            corpus = with_tidy_levels(corpus, options.label_hierarchy)
+            (read,) = _read_labelled(path, file, options, skipped, unlabelled, block_bytes=0)
+            corpus = with_tidy_levels(read.corpus, options.label_hierarchy)
             corpus = without_labels(corpus, options.excluded, must_be=must_exclude)
     found = [one for one in (skipped, unlabelled) if one is not None and one.count]
     first = found[0].first if found else ""
@@ -163,7 +164,7 @@ class Block:
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file, with its first block
     share_read: float | None = None  # of the file, 0 to 1, with this; None where that is not known
-    rest: Rest | None = None  # what may be read elsewhere; None where it cannot be
+    rest: Rest[BlockReader] | None = None  # what may be read elsewhere; None where it cannot be
 
     @classmethod
     def of_text(cls, text: str) -> Block:
@@ -197,13 +198,20 @@ class BlockReader:
 
 
 @dataclass(frozen=True, eq=False)
-class Rest:
+class Rest(Generic[Reader]):
     """What of a file is behind a block."""
 
     file: Input  # goes on where it is told to
     position: Position
-    reader: BlockReader
+    reader: Reader
     share_at_end: float = 1.0  # how much of all has been read with it
+
+    def share_with(self, window: Window, share: float | None) -> float | None:
+        """How much of all has been read with a window, where a share had been before the rest."""
+        if share is None:
+            return None
+        n_left = self.reader.pieces.n_bytes - self.position.read_to
+        return share + (self.share_at_end - share) * (window.stop - self.position.read_to) / (n_left or 1)
 
 
 def read_blocks(
@@ -288,6 +296,59 @@ class LabelledBlock:
 
     corpus: Corpus  # with the label names of these documents alone; `rows` counts from the beginning of the file
     share_read: float | None  # of the file, 0 to 1, as far as it was read for them; None where that is not known
+    rest: Rest[LabelledReader] | None = None  # what may be read elsewhere; None where it cannot be
+
+
+@dataclass(frozen=True)
+class LabelledReader:
+    """Reads the labelled blocks behind the first of a file, each by itself, in any process that sees the file."""
+
+    pieces: PieceReader
+    form: _Form
+
+    def read(self, window: Window) -> tuple[Piece, Corpus | None] | None:
+        """A piece and its documents, whose `rows` count from its beginning, None where it has no records.
+
+        None where whoever has read the blocks before has to read it: there is something in it that is an error, or
+        that is counted where rows are skipped. Raises: as `PieceReader.read`.
+        """
+        piece = self.pieces.read(window)
+        if piece is None or (piece.texts is None and piece.table is None):
+            return None if piece is None else (piece, None)
+        unlabelled = Skipped()
+        try:
+            if piece.table is not None:
+                corpus = self.form.of_table(piece.table, None)
+            else:
+                lines = [] if piece.texts is None else piece.texts.to_list()
+                corpus = self.form.of_lines(lines, self.pieces.name, None, unlabelled)
+            corpus = _tidied_labels(corpus, self.form.options)
+        except BywordsError:
+            return None
+        return None if unlabelled.count and self.form.options.bad_rows == "skip" else (piece, corpus)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What the first block of a file of labelled documents says of all of them."""
+
+    name: str  # of the corpus
+    options: ReadOptions
+    columns: Columns | None = None  # of a table
+    are_lists: bool = False  # in its label column
+
+    def of_table(self, table: Table, skipped: Skipped | None) -> Corpus:
+        """The documents of a later table."""
+        assert self.columns is not None
+        table = _like_the_first(table, self.columns, self.are_lists)
+        return _labelled(table, self.name, self.columns, self.options, skipped)
+
+    def of_lines(
+        self, lines: list[str], shown: str, skipped: Skipped | None, unlabelled: Skipped, *, first: int = 1
+    ) -> Corpus:
+        """Those of fastText's lines; `first` is the number of the first line."""
+        pattern = _label_pattern(self.options.label_prefix)
+        return _read_fasttext(lines, shown, self.name, pattern, skipped, unlabelled, first=first)
 
 
 def read_labelled_blocks(
@@ -296,13 +357,17 @@ def read_labelled_blocks(
     *,
     skipped: Skipped | None = None,
     block_bytes: int = BLOCK_BYTES,
+    may_split: bool = False,
     **named: Any,
 ) -> Iterator[LabelledBlock]:
     """Read labelled documents as `read_corpus` does, some at a time: no more than a block of the file is in memory.
 
+    Labels have the names that `map_label` gives them.
+
     What the columns are is decided in the first block, and whether the label column holds lists. A block of __label__
     lines is multi-label where one of its lines has several labels, whatever the other blocks are.
-    With `skipped`, rows that cannot be read or have no label are counted there and left out.
+    With `skipped`, rows that cannot be read or have no label are counted there and left out. With `may_split`, a block
+    has the `rest` of the file, where others can read the blocks behind it.
 
     Raises: as `read_corpus`, when the block at fault is reached; DataError for a folder.
     """
@@ -311,14 +376,35 @@ def read_labelled_blocks(
     if path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
     with open_input(path, encoding=options.encoding) as file:
-        unlabelled = skipped or Skipped()
-        for corpus in _corpora(path, file, options, skipped, unlabelled, block_bytes=block_bytes):
-            corpus = with_tidy_levels(corpus, options.label_hierarchy)
-            kept = without_labels(corpus, options.excluded, must_be=False)
-            yield LabelledBlock(kept, None if format_ending(path) in (".parquet", PROJECT) else file.share_read)
+        unlabelled, reader = skipped or Skipped(), None
+        for read in _read_labelled(path, file, options, skipped, unlabelled, block_bytes=block_bytes):
+            corpus = _tidied_labels(read.corpus, options)
+            if reader is None and file.position is not None and may_split:
+                pieces = reader_of(path, file, read.kind, read.table)
+                reader = None if pieces is None else LabelledReader(pieces, read.form)
+            rest = None if reader is None or file.position is None else Rest(file, file.position, reader)
+            share = read.table.share_read if read.kind in (".parquet", PROJECT) and read.table else file.share_read
+            yield LabelledBlock(corpus, share, rest)
 
 
-def _corpora(
+def _tidied_labels(corpus: Corpus, options: ReadOptions) -> Corpus:
+    """The documents of a block without labels that are left out, others with the names that they get."""
+    corpus = without_labels(with_tidy_levels(corpus, options.label_hierarchy), options.excluded, must_be=False)
+    names, its = corpus.label_names, corpus.label_hierarchy
+    return renamed(corpus, parsed_mapping(asked_of(options.map_label, names, hierarchy=its), names, hierarchy=its))
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """Labelled documents, and how they were read."""
+
+    corpus: Corpus
+    kind: str  # the format
+    table: Table | None
+    form: _Form
+
+
+def _read_labelled(
     path: Path | str,
     file: Input,
     options: ReadOptions,
@@ -326,7 +412,7 @@ def _corpora(
     unlabelled: Skipped,
     *,
     block_bytes: int,
-) -> Iterator[Corpus]:
+) -> Iterator[_Read]:
     """The labelled documents of a file, some at a time; all at once where `block_bytes` is 0.
 
     Lines without a label among fastText's are counted in `unlabelled`.
@@ -335,23 +421,24 @@ def _corpora(
     kind, n_rows = format_of(file, known, prefix=options.label_prefix, labelled=True), 0
     name = file.name if path == STANDARD_INPUT else Path(path).name
     if kind == LINES:
-        pattern = _label_pattern(options.label_prefix)
+        form = _Form(name, options)
         for block in line_blocks(file, block_bytes):
             content = block.text(file.name, skipped)
             if block.first == 1:
                 if not _is_fasttext(content, options.label_prefix):
                     raise DataError(_no_labels(file.name, options.label_prefix))
                 options.refuse_columns(f"{file.name} is a file of {options.label_prefix} lines and has no columns")
-            corpus = _read_fasttext(content, file.name, name, pattern, skipped, unlabelled, first=block.first)
-            yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
+            corpus = form.of_lines(split_lines(content), file.name, skipped, unlabelled, first=block.first)
+            yield _Read(dataclasses.replace(corpus, rows=corpus.rows + n_rows), kind, None, form)
             n_rows += len(corpus)
         return
     options, kept = _of_project(path, kind, options), None
-    found, are_lists = None, False
+    form = _Form(name, options)
     notes = _notes_on_format(file, kind)
     for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped, labelled=True):
+        found = form.columns
         if found is not None:
-            table = _like_the_first(table, found, are_lists)
+            corpus = form.of_table(table, skipped)
         else:
             kept = kept_columns(table, list(dict.fromkeys(options.columns))) if options.columns else None
             found = find_columns(
@@ -359,17 +446,18 @@ def _corpora(
                 given=options.given,
             )  # fmt: skip
             table = _with_missing(table, found)
-            are_lists = found.label[0] in table.lists
+            form = dataclasses.replace(form, columns=found, are_lists=found.label[0] in table.lists)
             if options.contract is not None:
                 notes = (*notes, *found.surprises(table.columns))
             elif kind in (".csv", ".tsv"):  # in others numbers are numbers
                 notes = (*notes, *found.doubts(table.columns))
-        corpus = _labelled(table, name, found, options, skipped)
+            corpus = _labelled(table, name, found, options, skipped)
         rows = corpus.rows + n_rows if table.numbers is None else np.asarray(table.numbers, dtype=np.int64)[corpus.rows]
-        yield dataclasses.replace(
+        corpus = dataclasses.replace(
             corpus, rows=rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
             not_read=not_read(table, found), notes=(*notes, *table.notes),
         )  # fmt: skip
+        yield _Read(corpus, kind, table, form)
         n_rows, notes = n_rows + len(table), ()
 
 
@@ -651,7 +739,7 @@ def _without_wrong_bytes(lines: list[str], first: int, name: str, skipped: Skipp
 
 
 def _read_fasttext(
-    content: str,
+    lines: list[str],
     shown: str,
     name: str,
     pattern: re.Pattern[str],
@@ -664,9 +752,9 @@ def _read_fasttext(
 
     Where a line has several labels, one without any is a document that has none.
     """
-    texts, labels, lines = list[str](), list[tuple[str, ...]](), array("q")
+    texts, labels, numbers = list[str](), list[tuple[str, ...]](), array("q")
     known: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same labels of millions of lines are held once
-    for number, line in enumerate(split_lines(content), start=first):
+    for number, line in enumerate(lines, start=first):
         if not line.strip():
             continue
         found = tuple(pattern.findall(line))
@@ -678,11 +766,11 @@ def _read_fasttext(
             continue
         labels.append(known.setdefault(found, found))
         texts.append(pattern.sub("", line).strip())
-        lines.append(number)
+        numbers.append(number)
     if any(len(found) > 1 for found in labels):
         return Corpus.of_sets(name, texts, pl.Series(labels, dtype=pl.List(pl.String)))
     kept = [index for index, found in enumerate(labels) if found]
-    for number, found in zip(lines, labels, strict=True):
+    for number, found in zip(numbers, labels, strict=True):
         if not found:
             unlabelled.add(f"line {number}", "there is no label in it.")
     return Corpus.of(name, [texts[index] for index in kept], [labels[index][0] for index in kept])

@@ -233,6 +233,11 @@ class _Copy:
                 self._n_asked = wanted
                 self._grown.notify_all()
 
+    def is_far(self, offset: int) -> bool:
+        """Whether much would have to be fetched before a byte comes that can be asked for alone."""
+        is_near = self.is_done or offset <= max(self.n_bytes, self._n_asked) + AHEAD_BYTES
+        return not is_near and scheme_of(self.url) not in WEB
+
     def drop(self) -> None:
         """Fetch no more."""
         with self._grown:
@@ -304,6 +309,10 @@ class _Arriving(io.RawIOBase):
     def readinto(self, target: Any) -> int:
         at, size = self._file.tell(), self.copy.size
         wanted = len(target) if size is None else max(0, min(len(target), size - at))
+        if size is not None and (not wanted or self.copy.is_far(at)):  # others have read what is before
+            memoryview(target)[:wanted] = read_range(self.copy.url, at, at + wanted)
+            self._file.seek(at + wanted)
+            return wanted
         self.copy.ask_for(at + wanted)
         if size is None or at + wanted > self.copy.n_bytes:
             self.copy.wait_for(at + min(wanted, 1))

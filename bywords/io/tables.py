@@ -588,6 +588,8 @@ def _parquet_tables(path: Path, name: str, block_bytes: int, place: Input | None
             if not block_rows:
                 n_blocks = int(ahead.estimated_size()) // block_bytes + 1 if block_bytes else 1
                 block_rows = max(1, len(ahead) // n_blocks)
+                read_rows = max(1, read_rows // block_rows) * block_rows  # whole blocks: each but the last has as many
+                ahead = ahead.head(read_rows)
             part, ahead = ahead.head(block_rows), ahead.slice(block_rows)
             table = _parquet_table(part, name, n_rows)
             n_rows += len(part)

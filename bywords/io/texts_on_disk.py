@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.corpus import Corpus, labelled_as, renamed, sorted_names
+from bywords.data.corpus import Corpus, labelled_as, sorted_names
 from bywords.data.hierarchy import check_paths
-from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
+from bywords.data.label_names import of_each_kind
 from bywords.data.label_sets import LabelSets
 from bywords.errors import DataError
 from bywords.io.corpus_record import OnBlock
@@ -80,7 +80,7 @@ def texts_on_disk(
 
     def read() -> Iterator[pl.Series]:
         for block in read_labelled_blocks(Path(path), options, skipped=skipped):
-            corpus = renamed(block.corpus, _mapping(options, block.corpus))
+            corpus = block.corpus
             if like is not None:
                 corpus = labelled_as(corpus, multilabel=like.is_multilabel)
                 corpus = with_known_labels(corpus, like.label_names, bad_rows=options.bad_rows)
@@ -98,12 +98,6 @@ def texts_on_disk(
         labelled = dataclasses.replace(labelled, n_skipped=n_skipped, first_skipped=first)
     check_paths(labelled)
     return TextsOnDisk(labelled, np.concatenate(parts), folder, n_parts)
-
-
-def _mapping(options: ReadOptions, corpus: Corpus) -> dict[str, str]:
-    """Other names for those labels that these documents have."""
-    names, its = corpus.label_names, corpus.label_hierarchy
-    return parsed_mapping(asked_of(options.map_label, names, hierarchy=its), names, hierarchy=its)
 
 
 class _Labels:

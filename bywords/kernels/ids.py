@@ -56,6 +56,17 @@ def keys_of_documents(codes: Ids, offsets: Offsets, hashes: Keys, is_sign: npt.N
     return keys
 
 
+def add_counts(keys: Keys, counts: Offsets, others: Keys, other_counts: Offsets) -> tuple[Keys, Offsets]:
+    """The keys of both, uint64 ascending, each once, and their counts, int64; of a key that both have, their sum.
+
+    `keys` and `others` ascend.
+    """
+    n_most = len(keys) + len(others)
+    merged, sums = np.empty(n_most, dtype=np.uint64), np.empty(n_most, dtype=np.int64)
+    n = _native.add_counts(keys, counts, others, other_counts, merged, sums)
+    return merged[:n], sums[:n]
+
+
 def table_of_pairs(pairs: Ids, pair_ids: Ids) -> tuple[Keys, Ids]:
     """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16

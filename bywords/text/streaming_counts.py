@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bywords.kernels.ids import add_counts
 from bywords.text.tokenizer import Tokens
 from bywords.text.word_table import Words, WordTable
 
@@ -30,16 +31,14 @@ class WordCounter:
         self._table = WordTable()
         self._counts = np.zeros(0, dtype=np.int64)
 
-    def add(self, tokens: Tokens) -> None:
-        """Count the words of these documents."""
-        self.n_tokens += len(tokens.codes)
-        counts = tokens.counts()
-        present = np.flatnonzero(counts)
-        indices = self._table.add(tokens.words.select(present))
+    def add(self, words: Words, counts: Counts) -> None:
+        """Count distinct words with their counts, int64 (U,), as those of `words_in` some documents."""
+        self.n_tokens += int(counts.sum())
+        indices = self._table.add(words)
         n_new = len(self._table.words()) - len(self._counts)
         if n_new:
             self._counts = np.concatenate([self._counts, np.zeros(n_new, dtype=np.int64)])
-        self._counts[indices] += counts[present]  # each word is there once
+        self._counts[indices] += counts  # each word is there once
         if len(self._counts) > self.most:
             least = _least_to_keep(self._counts, self.most // 2)
             kept = np.flatnonzero(self._counts >= least)
@@ -52,6 +51,13 @@ class WordCounter:
         return self._table.words(), self._counts
 
 
+def words_in(tokens: Tokens) -> tuple[Words, Counts]:
+    """The distinct words of these documents, and their counts, int64 (U,)."""
+    counts = tokens.counts()
+    present = np.flatnonzero(counts)
+    return tokens.words.select(present), counts[present]
+
+
 class NgramCounter:
     """How often each pair of ids occurs, counted as `WordCounter` counts words."""
 
@@ -62,12 +68,12 @@ class NgramCounter:
         self._counts = np.zeros(0, dtype=np.int64)
         self._waiting: list[tuple[npt.NDArray[np.uint64], Counts]] = []
 
-    def add(self, pairs: npt.NDArray[np.int32], counts: Counts) -> None:
-        """Count pairs of ids, int32 (P, 2), with their counts, int64 (P,)."""
-        if not len(pairs):
+    def add(self, keys: npt.NDArray[np.uint64], counts: Counts) -> None:
+        """Count pairs of ids, left << 32 | right, uint64 (P,) ascending, with their counts, int64 (P,)."""
+        if not len(keys):
             return
-        self._waiting.append((pairs[:, 0].astype(np.uint64) << np.uint64(32) | pairs[:, 1].astype(np.uint64), counts))
-        if sum(len(keys) for keys, _ in self._waiting) > self.most // 2:
+        self._waiting.append((keys, counts))
+        if sum(len(its) for its, _ in self._waiting) > self.most // 2:
             self._merge()
 
     def counted(self) -> tuple[npt.NDArray[np.int32], Counts]:
@@ -81,13 +87,11 @@ class NgramCounter:
     def _merge(self) -> None:
         if not self._waiting:
             return
-        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
-        counts = np.concatenate([self._counts, *(counts for _, counts in self._waiting)])
-        self._waiting = []
-        order = np.argsort(keys)
-        keys, counts = keys[order], counts[order]
-        firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        self._keys, self._counts = keys[firsts], np.add.reduceat(counts, firsts)
+        while len(self._waiting) > 1:  # two and two, so that none is merged often
+            halves = zip(self._waiting[::2], self._waiting[1::2], strict=False)
+            odd = self._waiting[len(self._waiting) // 2 * 2 :]
+            self._waiting = [*(add_counts(*one, *other) for one, other in halves), *odd]
+        self._keys, self._counts = add_counts(self._keys, self._counts, *self._waiting.pop())
         if len(self._keys) > self.most:
             least = _least_to_keep(self._counts, self.most // 2)
             is_kept = self._counts >= least

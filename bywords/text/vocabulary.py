@@ -471,11 +471,15 @@ class Vocabulary:
     def _ngram_ids(self) -> npt.NDArray[np.int32]:
         return np.arange(self.n_words, self.n_rows("ngrams"), dtype=np.int32)
 
-    def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The ids of consecutive words in these documents, int32 (P, 2), and their counts, (P,), the highest first."""
+    def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """The ids of consecutive words in these documents, left << 32 | right, uint64 (P,) ascending; and their counts,
+        int64 (P,).
+        """
         indices, offsets = self._indices(tokens)
         indices = self._in_ngrams(indices)
-        return _counted_pairs(indices, indices, offsets, 1, 1)
+        keys, counts = _counted_keys(indices, indices, offsets, 1, 1)
+        order = np.argsort(keys)
+        return keys[order], counts[order]
 
     def _add_ngrams(self, tokens: Tokens) -> None:
         if self.config.ngrams == 1:
@@ -659,12 +663,8 @@ def _counted_pairs(
     gap: int,
     min_count: int,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """The pairs of `count_pairs`, int32 (P, 2), by (-count, pair), and their counts, (P,); threads share the work."""
-    n_shares = max(n_threads() if len(lefts) > MANY_TOKENS else 1, math.ceil(len(lefts) / PAIRS_TOGETHER))
-    counted = in_threads(
-        lambda share: count_pairs(lefts, rights, offsets, gap, min_count, share, n_shares), range(n_shares)
-    )
-    keys, counts = (np.concatenate(arrays) for arrays in zip(*counted, strict=True))
+    """The pairs of `count_pairs`, int32 (P, 2), by (-count, pair), and their counts, (P,)."""
+    keys, counts = _counted_keys(lefts, rights, offsets, gap, min_count)
     largest = int(counts.max(initial=0))
     width = max(int(lefts.max(initial=0)), int(rights.max(initial=0))).bit_length()
     if largest.bit_length() + 2 * width <= 64:  # one number says all, and numbers alone are sorted fastest
@@ -679,6 +679,22 @@ def _counted_pairs(
         keys, counts = keys[order], counts[order]
         columns = keys >> np.uint64(32), keys & np.uint64(2**32 - 1)
     return np.stack(columns, axis=1).astype(np.int32), counts
+
+
+def _counted_keys(
+    lefts: npt.NDArray[np.int32],
+    rights: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    gap: int,
+    min_count: int,
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """As `count_pairs`; threads share the work."""
+    n_shares = max(n_threads() if len(lefts) > MANY_TOKENS else 1, math.ceil(len(lefts) / PAIRS_TOGETHER))
+    counted = in_threads(
+        lambda share: count_pairs(lefts, rights, offsets, gap, min_count, share, n_shares), range(n_shares)
+    )
+    keys, counts = (np.concatenate(arrays) for arrays in zip(*counted, strict=True))
+    return keys, counts
 
 
 def _check_once(what: str, table: WordTable, words: Words) -> None:

@@ -45,7 +45,8 @@ class Words:
 
     def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
         """Only these words, in this order."""
-        return Words(*select_words(self.data, self.starts, indices.astype(np.int64, copy=False)))
+        hashes = None if self.known_hashes is None else self.known_hashes[indices]
+        return Words(*select_words(self.data, self.starts, indices.astype(np.int64, copy=False)), hashes)
 
     def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `indices`, or all in their order."""

@@ -70,6 +70,14 @@ def count_pairs(lefts, rights, offsets, gap, min_count, share=0, n_shares=1):
     return np.concatenate(kept), np.concatenate(kept_counts)
 
 
+def add_counts(keys, counts, others, other_counts):
+    """The distinct keys of both, ascending, and the sums of their counts."""
+    merged, places = np.unique(np.concatenate([keys, others]), return_inverse=True)
+    sums = np.zeros(len(merged), dtype=np.int64)
+    np.add.at(sums, places, np.concatenate([counts, other_counts]))
+    return merged, sums
+
+
 def keys_of_documents(codes, offsets, hashes, is_sign):
     """A hash of the words of each document; of its signs where it has nothing else; 0 where it has nothing."""
     keys = np.zeros(len(offsets) - 1, dtype=np.uint64)

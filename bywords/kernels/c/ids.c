@@ -132,6 +132,33 @@ int64_t keys_of_documents(Call *call)
     return 0;
 }
 
+/* keys and their counts; others and theirs; those of both, as many as it returns. That keys ascend is trusted: of others
+ * some come out twice. */
+int64_t add_counts(Call *call)
+{
+    const uint64_t *lefts = ARRAY(0), *rights = ARRAY(2);
+    const int64_t *left_counts = ARRAY(1), *right_counts = ARRAY(3), n_left = LENGTH(0), n_right = LENGTH(2);
+    REQUIRE(LENGTH(1) == n_left && LENGTH(3) == n_right && LENGTH(4) >= n_left + n_right && LENGTH(5) == LENGTH(4));
+    uint64_t *keys = ARRAY(4);
+    int64_t *counts = ARRAY(5), left = 0, right = 0, n = 0;
+    while (left < n_left && right < n_right) {
+        const bool is_left = lefts[left] <= rights[right], is_right = rights[right] <= lefts[left];
+        keys[n] = is_left ? lefts[left] : rights[right];
+        counts[n++] = (is_left ? left_counts[left] : 0) + (is_right ? right_counts[right] : 0);
+        left += is_left;
+        right += is_right;
+    }
+    for (; left < n_left; left++, n++) {
+        keys[n] = lefts[left];
+        counts[n] = left_counts[left];
+    }
+    for (; right < n_right; right++, n++) {
+        keys[n] = rights[right];
+        counts[n] = right_counts[right];
+    }
+    return n;
+}
+
 /* pairs, their ids; keys, FREE before, and ids of a table, more than pairs and a power of two. */
 int64_t table_of_pairs(Call *call)
 {

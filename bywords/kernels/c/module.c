@@ -31,6 +31,7 @@
     X(with_edges, "iqn>i>q", 0)                               \
     X(count_pairs, "iiqnnnn", 2)                              \
     X(keys_of_documents, "iqQB>Q", 0)                         \
+    X(add_counts, "QqQq>Q>q", 0)                              \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
     X(encode, "iqBqQi" VOCABULARY ">q>f>i", 1)                \

@@ -132,6 +132,7 @@ class LabelTree(FittedModel):
     """
 
     Config = LabelTreeConfig
+    why_in_memory = "each node of its tree learns from documents of its own, chosen from all"
     row_arrays = ("idf",)
     rarities = ("idf",)
     idf: Floats

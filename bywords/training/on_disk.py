@@ -36,8 +36,11 @@ from bywords.training.system import SystemFit, can_train_on_disk, fit_model, wit
 def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) -> None:
     """Raise SettingError for a system that needs all documents in memory; `able` are the names of those that do not."""
     if not can_train_on_disk(config):
-        kind = model_class(config.model) if not config.model.candidates else None
-        why = f", because {kind.why_in_memory}" if kind is not None and kind.why_in_memory else ""
+        if config.model.candidates:
+            why = "of the word vectors that one of its models starts from" if config.vectors else ""
+        else:
+            why = model_class(config.model).why_in_memory
+        why = f", because {why}" if why else ""
         raise SettingError(
             f"the system {name!r} needs all documents in memory{why}. Those that train on documents on disk: "
             f"{', '.join(able)}."
@@ -84,6 +87,11 @@ def fit_on_disk(
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)
+    if config.vectors is not None and config.vectors.counts_gaps and not corpus.vocabulary.config.keep_unknown:
+        raise SettingError(
+            f"{corpus.train.documents.folder}: words without a row are left out of its documents, and word vectors are "
+            "to be trained by how far words are apart. Make the folder with keep_unknown=True in its VocabularyConfig."
+        )
     label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
     check_metric(parameters.metric, is_multilabel=corpus.is_multilabel)
     if parameters.use_label_names or parameters.unseen_labels:

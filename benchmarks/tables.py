@@ -45,6 +45,7 @@ def main() -> None:
         ("docs/systems.md", "systems"): [systems],
         ("docs/large-data.md", "limits"): [limits],
         ("docs/large-data.md", "one machine"): [one_machine],
+        ("docs/large-data.md", "vectors on disk"): [vectors_on_disk],
         ("docs/scale.md", "fit in parts"): [fit_in_parts],
         ("docs/scale.md", "terabyte"): [terabyte],
     }
@@ -189,6 +190,25 @@ def one_machine() -> str:
         f"{row['processor_seconds']:.0f} | {row['seconds']:.0f} | {row['peak_megabytes']:,.0f} | "
         f"{row['n_found']:,} of {row['n_planted']:,} |"
         for row in audits
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def vectors_on_disk() -> str:
+    """What training a mean of word vectors on disk took, and how near it is to that of memory."""
+    result = read_result("vectors_on_disk")
+    lines = ["| what | s of the processor | s | MB of memory | right on |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row['n_megabytes']:,} MB, {row['way']} | {row['processor_seconds']:.0f} | {row['seconds']:.0f} | "
+        f"{row['peak_megabytes']:,.0f} | {row['accuracy']:.3f} |"
+        for row in result["runs"]
+    ]
+    parts, n_tested = result["parts"], result["parts"][0]["n_tested"]
+    lines += [
+        "",
+        f"Fitted to the same reviews, in {', '.join(row['notes'][0].split()[2] for row in parts)} parts and at once: "
+        f"{min(row['same'] for row in parts):.2%} of {n_tested:,} reviews held out have the same label at least, and "
+        f"logits differ by {max(row['apart'] for row in parts):.0e} at most.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -140,7 +140,7 @@ def requested(
         if settings:
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
-    in_memory["vectors"] = config.model.candidates and vectors
+    in_memory["vectors"] = vectors if config.model.candidates else None
     if on_disk is not None:
         _refuse(
             f"{asked} has no documents in memory, which --{{}} needs with a system that selects: take the system "

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from bywords.cluster import Holder
 from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Rows, Targets
+from bywords.evaluation.calibration import sigmoid
 from bywords.extras import needed
 from bywords.models.bags_in_parts import Tell
 from bywords.text.bags import Floats
@@ -151,8 +152,6 @@ def logistic_in_parts(
 
 def _slopes(features: Floats, wanted: Wanted, shared: tuple[Doubles, Doubles, Any, bool]) -> tuple[Any, ...]:
     """Of one part: its losses, as many as functions; their slopes by the weights (D, n), and by the bias (n,)."""
-    from scipy.special import expit
-
     weights, bias, rows, is_softmax = shared
     losses = np.zeros(1 if is_softmax else len(bias))
     of_weights, of_bias = np.zeros_like(weights), np.zeros_like(bias)
@@ -172,7 +171,7 @@ def _slopes(features: Floats, wanted: Wanted, shared: tuple[Doubles, Doubles, An
             else:
                 has = wanted.labels[block][:, rows]
                 losses += counts @ (np.logaddexp(0, scores) - has * scores)
-                residuals = expit(scores) - has
+                residuals = sigmoid(scores) - has
             residuals *= counts[:, np.newaxis]
             of_weights += its.T @ residuals
             of_bias += residuals.sum(axis=0)

@@ -16,6 +16,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.models import logistic_in_parts, mean_vector
+from bywords.models.label_tree import LabelTree
 from bywords.models.logistic_in_parts import Moments
 from bywords.models.mean_vector import UNSEEN, DocumentsInParts, MeanVector, MeanVectorConfig
 from bywords.system_config import FitParameters
@@ -64,7 +65,7 @@ def targets_of(kind, codes):
     if kind == "one that no document has":
         return Targets.of(codes * 2, 6)
     if kind == "weighed":
-        by_class = np.array([1.0, 2.0, 0.5])
+        by_class = np.array([10.0, 20.0, 5.0])
         return Targets.of(codes, weights=by_class[codes] * (np.arange(len(codes)) % 5 > 0), class_weights=by_class)
     if kind == "many labels":
         table = codes[:, np.newaxis] == np.arange(5)  # nobody has the last two
@@ -83,7 +84,7 @@ def fitted(documents, targets, aligned, n_parts=None, holder=None, tell=untold, 
 @pytest.mark.parametrize("pooling", ["mean", "sum", "max", "idf"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_regressions_in_any_number_of_parts_are_those_of_memory(documents, vectors, kind, pooling):
-    (texts, codes), asked = documents, {"pooling": pooling, "C": 10.0}
+    (texts, codes), asked = documents, {"pooling": pooling, "C": 0.1}
     targets = targets_of(kind, codes)
     whole, _ = fitted(texts, targets, vectors, **asked)
     expected = whole.logits(texts)
@@ -119,11 +120,12 @@ def test_the_bits_do_not_depend_on_where_the_parts_are(documents, vectors, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_added_up_a_block_at_a_time_changes_rounding_alone(documents, vectors, monkeypatch):
+@pytest.mark.parametrize("kind", ["three classes", "many labels"])
+def test_what_is_added_up_a_block_at_a_time_changes_rounding_alone(documents, vectors, monkeypatch, kind):
     texts, codes = documents
-    whole, _ = fitted(texts, Targets.of(codes), vectors, 2)
+    whole, _ = fitted(texts, targets_of(kind, codes), vectors, 2)
     monkeypatch.setattr(logistic_in_parts, "NUMBERS_AT_ONCE", 40)
-    blocks, _ = fitted(texts, Targets.of(codes), vectors, 2)
+    blocks, _ = fitted(texts, targets_of(kind, codes), vectors, 2)
     np.testing.assert_allclose(blocks.logits(texts), whole.logits(texts), atol=1e-4)
 
 
@@ -312,6 +314,40 @@ def test_vectors_that_are_trained_on_files_are_those_of_their_tokens(lines, stor
     exact = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=3)
     np.testing.assert_array_equal(found[1].toarray(), exact.toarray())
     np.testing.assert_allclose(found[0].toarray(), exact.toarray(), rtol=1e-12)
+
+
+def test_an_error_while_word2vec_reads_files_is_raised(stored_of, config_of, monkeypatch):
+    corpus = stored_of(config_of("word2vec-mean"), "word2vec-mean")
+    monkeypatch.setattr(memory_mapped, "CHUNK_IDS", 200)
+
+    def on_part(n_done, n_parts, what):
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        train_word2vec(corpus.train.documents, corpus.vocabulary, Word2VecConfig(n_epochs=1), on_part=on_part)
+
+
+@pytest.mark.parametrize("n_labels", [300, 1200])
+def test_a_tree_of_labels_that_learns_from_files_has_the_bits_of_memory(tmp_path, n_labels):
+    """Of more than 1,000 labels the best of a document alone are known."""
+    generator, rows = np.random.default_rng(0), []
+    for number in range(1500):
+        labels = sorted({number % n_labels, int(generator.integers(n_labels))})
+        words = [f"key{label} key{label} any{generator.integers(50)}" for label in labels]
+        rows.append({"text": " ".join(words), "labels": [f"label{label}" for label in labels]})
+    pl.DataFrame(rows).write_ndjson(tmp_path / "many.jsonl")
+    config = SYSTEMS["label-tree"]
+    source = Source(data=str(tmp_path / "many.jsonl"), test_share=0.05, validation_share=0.05)
+    corpus = corpus_on_disk(source, tmp_path / "ids", config.tokenizer, config.vocabulary)
+    found = fit_on_disk(config, corpus, able=[])
+    documents = corpus.train.documents.select(np.arange(len(corpus.train.documents)))
+    prepared = LabelTree.prepare(config.model, documents, corpus.vocabulary)
+    whole, _ = LabelTree.fit(config.model, prepared, Targets.of(corpus.train.codes), vocabulary=corpus.vocabulary)
+    assert found.model.is_ranked == (n_labels > 1000)
+    for name, array in whole.arrays().items():
+        np.testing.assert_array_equal(found.model.arrays()[name], array)
+    assert found.evaluate_on_disk(corpus.test).summary()["micro_f1"] > 0.7
+    assert not list((tmp_path / "ids").glob(".*"))
 
 
 def test_pairs_of_words_that_have_no_room_are_refused(config_of, stored_of, monkeypatch):

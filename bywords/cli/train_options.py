@@ -79,7 +79,7 @@ OnDisk = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, by any "
-        "system but label-tree, lstm, gru and cnn. It takes about as much room as the texts and is kept, so that the "
+        "system but lstm, gru and cnn. It takes about as much room as the texts and is kept, so that the "
         "next training on the same file need not read it again; delete it when you are done.",
     ),
 ]

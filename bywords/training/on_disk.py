@@ -18,12 +18,14 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
-from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.evaluation.top_scores import TopScores
+from bywords.fitted import DOCUMENTS_AT_A_TIME, N_FOUND, FittedClassifier
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
+from bywords.text.bags import Floats
 from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
@@ -174,10 +176,15 @@ class _Fit:
             seed=self.parameters.seed, training=config.training or TrainingConfig(), aligned=aligned,
             callback=self.callback, checkpoint=self.checkpoint,
         )  # fmt: skip
-        logits = [model.logits(some) for some in held_out.batches(DOCUMENTS_AT_A_TIME)]
+        batches = held_out.batches(DOCUMENTS_AT_A_TIME)
+        logits: Floats | TopScores
+        if model.is_ranked:
+            logits = TopScores.joined([model.top_logits(some, N_FOUND) for some in batches])
+        else:
+            logits = np.concatenate([model.logits(some) for some in batches])
         fit = SystemFit(vocabulary, model, vectors, aligned.coverage if aligned else None, history, notes)
         return HeldOut(
-            config=config, fit=fit, logits=np.concatenate(logits), targets=self.valid_targets,
+            config=config, fit=fit, logits=logits, targets=self.valid_targets,
             n_train=len(self.targets), n_valid=len(self.valid_targets),
         )  # fmt: skip
 

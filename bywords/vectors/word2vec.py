@@ -146,7 +146,6 @@ def train_word2vec(
         model.train(
             sentences,
             total_examples=sentences.n_sentences,
-            total_words=sentences.n_words,
             epochs=config.n_epochs,
             start_alpha=config.learning_rate,
             end_alpha=config.min_learning_rate,
@@ -156,6 +155,8 @@ def train_word2vec(
         if on_interrupt is not None and epochs.n_done:
             on_interrupt(found())
         raise
+    if sentences.problem is not None:
+        raise sentences.problem
     return found()
 
 
@@ -186,25 +187,27 @@ class _Sentences:
         self._names = np.array([None, None, *vocabulary.words], dtype=object)
         self._n_parts = 1 if isinstance(tokens, Tokens) else len(tokens.chunks()) - 1
         self._kept: list[list[list[str]]] = []
-        self._n_read = self.n_sentences = self.n_words = 0
+        self._n_read = self.n_sentences = 0
+        self.problem: Exception | None = None  # that has ended a reading
         if isinstance(tokens, Tokens):
             self._kept = [self._of(*its) for its in word_ids(tokens, vocabulary)]
-            self.n_sentences, self.n_words = len(self._kept[0]), sum(map(len, self._kept[0]))
+            self.n_sentences = len(self._kept[0])
             return
         for ids, offsets in word_ids(tokens, vocabulary):
-            before = self._n_known(ids, offsets)
-            self.n_sentences += int((-(-np.diff(before) // MAX_SENTENCE)).sum())
-            self.n_words += int(before[-1])
+            self.n_sentences += int((-(-np.diff(self._n_known(ids, offsets)) // MAX_SENTENCE)).sum())
 
     def __iter__(self) -> Iterator[list[str]]:
         parts = self._kept or (self._of(*its) for its in word_ids(self._tokens, self._vocabulary))
-        for sentences in parts:
-            yield from sentences
-            self._n_read += 1
-            if self._n_parts > 1:
-                epoch, part = divmod(self._n_read - 1, self._n_parts)
-                what = f"word2vec: epoch {epoch + 1} of {self._n_epochs}, part {part + 1} of {self._n_parts}"
-                self._on_part(self._n_read, self._n_epochs * self._n_parts, what)
+        try:
+            for sentences in parts:
+                yield from sentences
+                self._n_read += 1
+                if self._n_parts > 1:
+                    epoch, part = divmod(self._n_read - 1, self._n_parts)
+                    what = f"word2vec: epoch {epoch + 1} of {self._n_epochs}, part {part + 1} of {self._n_parts}"
+                    self._on_part(self._n_read, self._n_epochs * self._n_parts, what)
+        except Exception as error:  # gensim reads in a thread, and would wait for ever where that ends with one
+            self.problem = error
 
     def _of(self, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> list[list[str]]:
         known = self._names[ids[ids != UNKNOWN]].tolist()  # each word is one object, however often it occurs

@@ -203,13 +203,15 @@ def vectors_on_disk() -> str:
         f"{row['peak_megabytes']:,.0f} | {row['accuracy']:.3f} |"
         for row in result["runs"]
     ]
-    parts, n_tested = result["parts"], result["parts"][0]["n_tested"]
-    lines += [
-        "",
-        f"Fitted to the same reviews, in {', '.join(row['notes'][0].split()[2] for row in parts)} parts and at once: "
-        f"{min(row['same'] for row in parts):.2%} of {n_tested:,} reviews held out have the same label at least, and "
-        f"logits differ by {max(row['apart'] for row in parts):.0e} at most.",
-    ]
+    for name, rows in result["parts"].items():
+        same = f"{min(row['same'] for row in rows):.2%}".replace("%", " %")
+        n_parts = ", ".join(row["notes"][0].split()[2] for row in rows)
+        lines += [
+            "",
+            f"{name}, the same documents at once and in {n_parts} parts: at least {same} of "
+            f"{rows[0]['n_tested']:,} held out have the same label, and logits differ by "
+            f"{max(row['apart'] for row in rows):.0e} at most.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -203,15 +203,16 @@ def vectors_on_disk() -> str:
         f"{row['peak_megabytes']:,.0f} | {row['accuracy']:.3f} |"
         for row in result["runs"]
     ]
-    for name, rows in result["parts"].items():
-        same = f"{min(row['same'] for row in rows):.2%}".replace("%", " %")
-        n_parts = ", ".join(row["notes"][0].split()[2] for row in rows)
-        lines += [
-            "",
-            f"{name}, the same documents at once and in {n_parts} parts: at least {same} of "
-            f"{rows[0]['n_tested']:,} held out have the same label, and logits differ by "
-            f"{max(row['apart'] for row in rows):.0e} at most.",
-        ]
+    lines += [
+        "",
+        "| the same documents | parts | labels of memory | logits apart from memory | labels of the optimum |",
+    ]
+    lines += ["|---|---|---|---|---|"]
+    for name, found in result["parts"].items():
+        lines.append(f"| {name}, in memory | | | | {found['same_as_optimum']:.2%} |".replace("%", " %"))
+        for row in found["rows"]:
+            shares = f"{row['same']:.2%} | {row['apart']:.0e} | {row['same_as_optimum']:.2%}".replace("%", " %")
+            lines.append(f"| {name} | {row['note'].split()[2]} | {shares} |")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -73,13 +73,6 @@ class DocumentsInParts:
     holder: Holder
     tell: Tell
 
-    def __len__(self) -> int:
-        return len(self.documents)
-
-    def select(self, rows: npt.NDArray[np.integer[Any]]) -> DocumentsInParts:
-        """Only these documents, in memory."""
-        return replace(self, documents=self.documents.select(rows))
-
     def inverse_document_frequency(self, n_rows: int) -> Floats:
         """As that of `Bags`."""
         kind = Bags if isinstance(self.documents, Ragged) else MappedBags
@@ -93,7 +86,7 @@ class DocumentsInParts:
         sizes = np.cumsum(self.documents.lengths * BYTES_OF_ID + dimension * BYTES_OF_NUMBER)
         n_parts = self.n_parts or math.ceil(sizes[-1] / PART_BYTES)
         cuts = np.searchsorted(sizes, np.arange(1, n_parts) * (sizes[-1] / n_parts))
-        return [0, *np.unique(cuts[cuts > 0]).tolist(), len(self)]
+        return [0, *np.unique(cuts[cuts > 0]).tolist(), len(sizes)]
 
 
 class MeanVector(FittedModel):
@@ -127,10 +120,6 @@ class MeanVector(FittedModel):
         return DocumentsInParts(documents, config.parts if config.parts > 1 else None, holder, tell)
 
     @classmethod
-    def prepared_by(cls, config: MeanVectorConfig, vocabulary: Vocabulary) -> Hashable:
-        return config.parts
-
-    @classmethod
     def fit(
         cls,
         config: MeanVectorConfig,
@@ -155,11 +144,6 @@ class MeanVector(FittedModel):
             found.notes.append(f"The logistic regression did not converge in {found.n_iterations} iterations.")
         model = cls(config, aligned.matrix, found.idf, weights.astype(np.float32), bias.astype(np.float32))
         return model, found.notes
-
-    def logits_of(self, prepared: Ragged | DocumentsInParts) -> Floats:
-        if isinstance(prepared, DocumentsInParts):
-            prepared = prepared.documents.select(np.arange(len(prepared)))
-        return self.logits(prepared)
 
     def features(self, documents: Ragged) -> Floats:
         """The pooled word vectors, float32 (N, D)."""

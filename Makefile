@@ -77,7 +77,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk on_disk_auto \
+BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk on_disk_auto vectors_on_disk \
 	cluster two_workers spark in_parts data_parallel kills faults accuracy sizes normalization side_columns intervals calibration explanations audit \
 	duplicates duplicates_on_disk audit_by_workers leakage drift learning_curve \
 	systems load_limits fuzz_models fuzz_kept fuzz_commands

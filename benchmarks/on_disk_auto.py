@@ -146,10 +146,10 @@ def foretold(result: dict[str, Any]) -> dict[str, float]:
     return {str(row["n_megabytes"]): once + by_size * row["n_megabytes"] for row in on_disk}
 
 
-def trained(folder: Path, memory: str) -> dict[str, float]:
-    """Train on the texts in the folder by the command."""
+def trained(folder: Path, memory: str, *more: str) -> dict[str, float]:
+    """Train on the texts in the folder by the command, with more arguments."""
     arguments = ["train", str(folder / "train.jsonl"), "--test", str(folder / "test.jsonl"), "--memory", memory]
-    arguments += ["--out", str(folder / f"model-{memory}"), "--json"]
+    arguments += ["--out", str(folder / f"model-{memory}"), "--json", *more]
     output, row = measured([sys.executable, "-c", MEASURED, *arguments])
     record = json.loads(output)
     return row | {"fit_seconds": record["fit_seconds"], "accuracy": record["test"]["accuracy"]}

@@ -46,6 +46,7 @@ def main() -> None:
         ("docs/large-data.md", "limits"): [limits],
         ("docs/large-data.md", "one machine"): [one_machine],
         ("docs/scale.md", "reading to train"): [reading_to_train],
+        ("docs/large-data.md", "vectors on disk"): [vectors_on_disk],
         ("docs/scale.md", "fit in parts"): [fit_in_parts],
         ("docs/scale.md", "terabyte"): [terabyte],
     }
@@ -192,6 +193,28 @@ def one_machine() -> str:
         f"{row['n_found']:,} of {row['n_planted']:,} |"
         for row in audits
     ]
+    return "\n".join(lines) + "\n"
+
+
+def vectors_on_disk() -> str:
+    """What training a mean of word vectors on disk took, and how near it is to that of memory."""
+    result = read_result("vectors_on_disk")
+    lines = ["| what | s of the processor | s | MB of memory | right on |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row['n_megabytes']:,} MB, {row['way']} | {row['processor_seconds']:.0f} | {row['seconds']:.0f} | "
+        f"{row['peak_megabytes']:,.0f} | {row['accuracy']:.3f} |"
+        for row in result["runs"]
+    ]
+    lines += [
+        "",
+        "| the same documents | parts | labels of memory | logits apart from memory | labels of the optimum |",
+    ]
+    lines += ["|---|---|---|---|---|"]
+    for name, found in result["parts"].items():
+        lines.append(f"| {name}, in memory | | | | {found['same_as_optimum']:.2%} |".replace("%", " %"))
+        for row in found["rows"]:
+            shares = f"{row['same']:.2%} | {row['apart']:.0e} | {row['same_as_optimum']:.2%}".replace("%", " %")
+            lines.append(f"| {name} | {row['note'].split()[2]} | {shares} |")
     return "\n".join(lines) + "\n"
 
 

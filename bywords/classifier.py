@@ -198,7 +198,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> Self:
-        """Learn from documents in files, whatever their size, with an averaging model; memory holds some at a time.
+        """Learn from documents in files, whatever their size; memory holds some at a time.
 
         The corpus was made with the tokenizer of this classifier's `config`, and its vocabulary is the model's. The
         model is that of its best epoch: it is not fitted once more to all documents. `checkpoint` and `resume` as for

@@ -613,11 +613,15 @@ class FittedClassifier:
         return self._evaluation(codes, in_threads(lambda chunk: _judged_texts(self, chunk), chunks))
 
     def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
-        """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
+        """Compare the answers for documents in files with their true labels; memory holds some texts at a time.
+
+        Raises: SettingError where they have been encoded for other words than those of the model.
+        """
+        mapped = part.documents_for(self.vocabulary)
 
         def judged() -> Iterator[_Judged]:
             start = 0
-            for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
+            for documents in mapped.batches(DOCUMENTS_AT_A_TIME):
                 codes = part.codes[start : start + len(documents)]
                 start += len(documents)
                 yield self._judged(documents, codes, len(part.codes))

@@ -15,7 +15,7 @@ import cluster_work
 import numpy as np
 import polars as pl
 import pytest
-from small_corpus import TOPICS, small_corpus
+from small_corpus import TOPICS, small_corpus, small_system, write_small_glove
 
 from bywords.auditing import audit
 from bywords.auditing.on_disk import audit_on_disk
@@ -411,6 +411,54 @@ def test_a_value_that_is_read_again_by_the_same_process_stays_mapped_and_no_othe
     assert len({one.path.name.split("-")[0] for one in [part, *others]}) == 7
 
 
+@pytest.fixture(scope="module")
+def means(tmp_path_factory):
+    """Documents on disk, the system with word vectors that learns from them in three parts, and what it learns."""
+    folder, corpus = tmp_path_factory.mktemp("means"), small_corpus(120)
+    pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(folder / "labelled.csv")
+    config = small_system("glove-mean", write_small_glove(folder))
+    source = Source(data=str(folder / "labelled.csv"))
+    stored = corpus_on_disk(source, folder / "ids", config.tokenizer, config.vocabulary)
+    config = replace(config, model=config.model.in_parts(3))
+    return stored, config, mean_bytes(stored, config)
+
+
+def mean_bytes(stored, config, workers=None):
+    fitted = fit_on_disk(config, stored, able=[], workers=workers)
+    return [array.tobytes() for array in fitted.model.arrays().values()], fitted.record.notes
+
+
+def test_workers_learn_a_mean_of_vectors_to_the_same_bits(means, workers):
+    stored, config, here = means
+    assert "in 3 parts" in here[1][0]
+    assert mean_bytes(stored, config, workers) == here
+    assert not list(stored.train.documents.folder.glob(".*"))
+
+
+def test_a_worker_that_is_killed_in_a_round_of_a_regression_changes_no_bit(means, monkeypatch):
+    submit, killed, n_submitted = local.LocalExecutor._submit, [], itertools.count()
+
+    def killing(self, *task):
+        pending = submit(self, *task)
+        if next(n_submitted) == 20:
+            killed.extend(self._pool._processes)
+            os.kill(killed[0], signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    stored, config, here = means
+    with local.LocalExecutor(2) as workers:
+        assert mean_bytes(stored, config, workers) == here
+    assert killed
+
+
+def test_a_regression_whose_parts_are_lost_for_good_begins_anew(means, two_processes, monkeypatch):
+    passes = losing_all(monkeypatch, at=4)
+    stored, config, here = means
+    assert mean_bytes(stored, config, two_processes) == here
+    assert passes.count("_pooled") == 2
+
+
 # Audits.
 
 
@@ -639,12 +687,15 @@ def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, tw
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):
     code, _, said = bywords("train", "labelled.csv", "--parts", "2", "--system", "lstm")
     assert code == 2
-    assert "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, tfidf-svc, tfidf-nb." in said
+    assert (
+        "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, tfidf-svc, tfidf-nb, glove-mean"
+        in said
+    )
 
 
 def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):
     code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--system", "lstm")
     assert code == 2
-    assert "the system 'lstm' needs all documents in memory. Those that train on documents on disk: auto" in said
+    assert "the system 'lstm' needs all documents in memory, because it reads documents of like length" in said
     code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--budget", "1s")
     assert (code, "--on has no documents in memory, which --budget needs" in said) == (2, True)

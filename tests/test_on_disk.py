@@ -299,8 +299,11 @@ def test_classes_are_weighed_as_in_memory(lines, tmp_path, weights):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--system", "label-tree"], "documents on disk: auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, averaging"),
-        (["--system", "averaging-glove"], "documents on disk: auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, averaging"),
+        (["--system", "cnn"], "in memory, because it reads documents of like length together"),
+        (
+            ["--system", "lstm-glove"],
+            "on disk: auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, label-tree, glove-mean, glo",
+        ),
         (["--set", "vocabulary.ngrams=3"], "vocabulary.ngrams of more than 2"),
         (["--max-size", "1MB"], "--max-size"),
         (["--budget", "5m"], "--budget"),

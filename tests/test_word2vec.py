@@ -59,12 +59,17 @@ def test_the_same_seed_gives_the_same_bits():
     assert not np.array_equal(first, other)
 
 
+def sentences_of(tokens, vocabulary):
+    sentences = word2vec._Sentences(tokens, vocabulary, lambda n_done, n_parts, what: None, n_epochs=1)
+    assert sentences.n_sentences == len(list(sentences))
+    return list(sentences)
+
+
 def test_long_documents_are_cut_into_pieces_that_lose_no_word(monkeypatch):
     monkeypatch.setattr(word2vec, "MAX_SENTENCE", 3)
     tokens = Tokenizer()(["a b c d e f g", "", "x y", "q"])
     vocabulary = Vocabulary.of(Tokenizer()(["a b c d e f g x y"]))
-    sentences = word2vec._sentences(tokens, vocabulary)
-    assert sentences == [["a", "b", "c"], ["d", "e", "f"], ["g"], ["x", "y"]]
+    assert sentences_of(tokens, vocabulary) == [["a", "b", "c"], ["d", "e", "f"], ["g"], ["x", "y"]]
 
 
 def test_gensim_would_cut_a_longer_piece():
@@ -77,7 +82,7 @@ def test_gensim_would_cut_a_longer_piece():
 def test_words_outside_of_the_vocabulary_are_taken_out():
     tokens = Tokenizer()(["a rare a b b"])
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=2))
-    assert word2vec._sentences(tokens, vocabulary) == [["a", "a", "b", "b"]]
+    assert sentences_of(tokens, vocabulary) == [["a", "a", "b", "b"]]
 
 
 def test_each_epoch_is_reported_once():

@@ -209,7 +209,7 @@ class ProgressLines(Callback):
     def __init__(self) -> None:
         self.name = ""
         self.is_shown = sys.stderr.isatty()
-        self._started = self._epoch_started = time.perf_counter()
+        self._started = self._epoch_started = self._part_started = time.perf_counter()
         self._last_shown = 0.0
         self._n_read = 0
 
@@ -248,6 +248,16 @@ class ProgressLines(Callback):
         if n_steps:
             left = f" · {rough_time((now - self._started) / n_done * (n_steps - n_done))} left"
         self._line(f"{what}{left}")
+
+    def part(self, n_done: int, n_parts: int, what: str) -> None:
+        now = time.perf_counter()
+        if n_done == 1:
+            self._part_started = now
+        if self.is_shown and now - self._last_shown >= 0.5:
+            self._last_shown = now
+            took = now - self._part_started
+            left = f" · {rough_time(took / (n_done - 1) * (n_parts - n_done))} left in it" if n_done > 1 else ""
+            _show(f"{self.name} {what}{left}")
 
     def fold(self, n_done: int, n_folds: int) -> None:
         """One of several models that are fitted to say how good another will be is there."""

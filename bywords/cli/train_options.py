@@ -78,9 +78,9 @@ OnDisk = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, by "
-        "auto, tfidf-svc, tfidf-nb, dan, dan-ngrams or averaging. It takes about as much room as the texts and is "
-        "kept, so that the next training on the same file need not read it again; delete it when you are done.",
+        help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, by any "
+        "system but lstm, gru and cnn. It takes about as much room as the texts and is kept, so that the "
+        "next training on the same file need not read it again; delete it when you are done.",
     ),
 ]
 Memory = Annotated[
@@ -97,7 +97,7 @@ Parts = Annotated[
         min=1,
         metavar="N",
         help="Fit to N parts of the documents, one beside the other, and merge what they give: by the workers of --on, "
-        "each of which keeps its part. For auto, tfidf-svc and tfidf-nb.",
+        "each of which keeps its part. For auto, tfidf-svc, tfidf-nb, and means of word vectors, as glove-mean.",
     ),
 ]
 KeepTestOut = Annotated[

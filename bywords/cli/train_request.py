@@ -103,7 +103,7 @@ def requested(
     max_bytes = None if max_size is None else parse_size(max_size, "--max-size")
     budget, vectors = parameters.budget_seconds, parameters.vectors
     in_memory = {
-        "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
+        "from": start_from, "budget": budget, "max-size": max_size, "labels": labels,
         "slice-by": reading.options.columns, "column": reading.options.side,
         "use-label-names": parameters.use_label_names, "unseen-label": parameters.unseen_labels,
         "unlabelled": unlabelled,
@@ -140,6 +140,13 @@ def requested(
         if settings:
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
+    in_memory["vectors"] = vectors if config.model.candidates else None
+    if on_disk is not None:
+        _refuse(
+            f"{asked} has no documents in memory, which --{{}} needs with a system that selects: take the system "
+            "'averaging-glove' or 'glove-mean', or leave out one of the two.",
+            vectors=in_memory["vectors"],
+        )
     if parts is not None:
         model = config.model.in_parts(parts)
         if model is None:

@@ -62,7 +62,7 @@ from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
 from bywords.text.memory_mapped import DocumentWriter, FileSum, MappedDocuments, MappedNumbers, number_writer
-from bywords.text.ragged import Ragged
+from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.streaming_counts import Counts, NgramCounter, WordCounter, told_of_pruned, words_in
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -148,6 +148,32 @@ class OnDiskPart:
 
     documents: MappedDocuments
     codes: Codes  # mapped too
+    vocabulary: Vocabulary  # whose ids the documents have
+
+    def documents_for(self, vocabulary: Vocabulary) -> MappedDocuments:
+        """The documents as a vocabulary has them that is the same, or has some of its words alone.
+
+        Raises: SettingError for another one: its words may be in the texts, and are not in the files.
+        """
+        own = self.vocabulary
+        if vocabulary is own:
+            return self.documents
+        new_ids = np.append(np.arange(UNKNOWN + 1, dtype=np.int32), vocabulary.ids(own.spellings))
+        new_ids[0] = UNKNOWN
+        are_words = len(own) == own.n_words and len(vocabulary) == vocabulary.n_words
+        is_same = len(own) == len(vocabulary) and np.array_equal(own.ngrams, vocabulary.ngrams)
+        has_all = np.count_nonzero(new_ids > UNKNOWN) == vocabulary.n_words - UNKNOWN - 1
+        if has_all and is_same and (np.diff(new_ids[UNKNOWN:]) > 0).all():
+            return self.documents
+        reads_alike = (own.config.max_length, own.config.keep_unknown) == (
+            vocabulary.config.max_length, vocabulary.config.keep_unknown
+        )  # fmt: skip
+        if not (has_all and are_words and reads_alike):
+            raise SettingError(
+                f"{self.documents.folder}: its documents are of other words than the model's. Make the folder by the "
+                "tokenizer and the vocabulary of the model, or evaluate it on texts."
+            )
+        return self.documents.renumbered(new_ids, keep_unknown=own.config.keep_unknown)
 
 
 @dataclass(frozen=True, eq=False)
@@ -675,7 +701,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
             MappedNumbers(path, dtype, may_change=True).array for path, dtype in zip(paths, dtypes, strict=True)
         )
         codes = LabelSets(first, offsets[0], len(names)) if offsets else first
-        parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
+        parts[name] = OnDiskPart(MappedDocuments(folder / name), codes, vocabulary)
     files = [Path(path).name for path in record.run["data"]]
     skipped = [(0, "") if one is None else (one.count, one.first) for one in record.skipped]
     n_learned, n_by_label = n_documents["train"] + n_documents["valid"], tuple(record.n_by_label)

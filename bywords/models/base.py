@@ -187,6 +187,8 @@ class FittedModel:
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
+    why_in_memory: ClassVar[str] = ""  # where they may not: what needs them there, after "because"
+    fits_in_parts: ClassVar[bool] = False  # of documents in files, also where its settings do not say how many
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary

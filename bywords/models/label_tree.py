@@ -23,7 +23,9 @@ from bywords.models.label_clusters import TreeShape, balanced_clusters
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.tfidf_linear import ON_FEATURES, TfidfFeatures, TfidfLinear
 from bywords.text.bags import Bags, Floats, Weighting
+from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged, offsets_of
+from bywords.text.stored_bags import StoredBags
 from bywords.text.threads import in_threads, n_threads
 from bywords.text.vocabulary import Features, Vocabulary
 from bywords.validation import check_array, check_finite, check_ids, check_lengths, check_shapes, check_within
@@ -125,13 +127,15 @@ class LabelTree(FittedModel):
     node; a search goes on from the best `beam` nodes of each depth.
 
     Fitting takes, for as many nodes at a time as there are threads, 4 bytes for each of its children and each of its
-    documents and their words together; and 12 bytes for each weight that is kept. Refused where that is not free.
+    documents and their words together; and 12 bytes for each weight that is kept. Refused where that is not free. Of
+    documents in files the features are, too: the system has in memory what of them there is room for.
 
     Source: Prabhu et al. (2018), "Parabel"; Khandagale, Xiao, Babbar (2020), "Bonsai: Diverse and Shallow Trees for
     Extreme Multi-label Classification"; Yu et al. (2022), "PECOS", for the documents that are led there.
     """
 
     Config = LabelTreeConfig
+    trains_on_disk = True
     row_arrays = ("idf",)
     rarities = ("idf",)
     idf: Floats
@@ -142,7 +146,9 @@ class LabelTree(FittedModel):
         self.idf = arrays["idf"]
 
     @classmethod
-    def prepare(cls, config: LabelTreeConfig, documents: Ragged, vocabulary: Vocabulary) -> TfidfFeatures:
+    def prepare(
+        cls, config: LabelTreeConfig, documents: Ragged | MappedDocuments, vocabulary: Vocabulary
+    ) -> TfidfFeatures:
         return TfidfLinear.prepare(config, documents, vocabulary)  # type: ignore[arg-type]
 
     @classmethod
@@ -164,7 +170,7 @@ class LabelTree(FittedModel):
 
         Raises: SettingError for a tree that does not have each label once, DataError where there is not the memory.
         """
-        bags = cast(Bags, prepared.bags)  # it does not train on disk
+        bags = cast(Bags | StoredBags, prepared.bags)  # it does not learn in parts
         if targets.tree is not None:
             shape = TreeShape.of_nested(targets.tree, targets.n_classes)
         else:
@@ -309,7 +315,7 @@ class LabelTree(FittedModel):
         return table
 
 
-def searched(arrays: Arrays, bags: Bags, n_labels: int, m: int, *, beam: int) -> TopScores:
+def searched(arrays: Arrays, bags: Bags | StoredBags, n_labels: int, m: int, *, beam: int) -> TopScores:
     """The best m labels of each of N bags, by a search in the tree of these arrays."""
     from bywords.kernels.label_tree import search_tree
 
@@ -332,14 +338,14 @@ def searched(arrays: Arrays, bags: Bags, n_labels: int, m: int, *, beam: int) ->
     return TopScores.joined(list(in_threads(part, range(0, max(len(bags), 1), size))))
 
 
-def _label_vectors(bags: Bags, targets: Targets, seed: int) -> Floats:
+def _label_vectors(bags: Bags | StoredBags, targets: Targets, seed: int) -> Floats:
     """The direction of the sum of the documents of each label, by random projection: float32 (K, DIMENSION).
 
     Source: Achlioptas (2003), "Database-friendly Random Projections".
     """
     generator = np.random.default_rng(seed)
     signs = generator.integers(0, 2, size=(bags.n_rows, DIMENSION), dtype=np.int8)
-    documents = bags.times(2 * signs.astype(np.float32) - 1)
+    documents = bags.products(None, 2 * signs.astype(np.float32) - 1)
     rows, labels = targets.pairs()
     sorted_rows = rows[np.argsort(labels, kind="stable")].astype(np.int32)
     offsets = offsets_of(np.bincount(labels, minlength=targets.n_classes))
@@ -358,7 +364,9 @@ class _Node:
     child_offsets: Indices
 
 
-def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeShape, seed: int) -> dict[str, Any]:
+def _trained(
+    config: LabelTreeConfig, bags: Bags | StoredBags, targets: Targets, shape: TreeShape, seed: int
+) -> dict[str, Any]:
     """The classifiers of all nodes, as arrays of the model: those of one depth after the other."""
     from bywords.kernels.label_tree import train_node
 
@@ -391,7 +399,10 @@ def _joined(parts: Sequence[tuple[Ids, Ids, Ids, Floats, Floats]]) -> dict[str, 
 
 
 def _led_to(
-    config: LabelTreeConfig, bags: Bags, shape: TreeShape, parts: Sequence[tuple[Ids, Ids, Ids, Floats, Floats]]
+    config: LabelTreeConfig,
+    bags: Bags | StoredBags,
+    shape: TreeShape,
+    parts: Sequence[tuple[Ids, Ids, Ids, Floats, Floats]],
 ) -> Indices:
     """The nodes without classifiers yet to which a search by those of `parts` leads each document: int64 (N, beam).
 
@@ -430,7 +441,7 @@ def _nodes(targets: Targets, of_labels: Indices, child_of_labels: Indices, led: 
     return found
 
 
-def _check_memory(bags: Bags, nodes: list[_Node], shape: TreeShape) -> None:
+def _check_memory(bags: Bags | StoredBags, nodes: list[_Node], shape: TreeShape) -> None:
     """Raise DataError where the tables of the largest nodes, of as many as there are threads, are not free."""
     lengths = bags.lengths
     sizes = [

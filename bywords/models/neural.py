@@ -98,6 +98,7 @@ class SequenceModel(NeuralModel):
     """
 
     n_training_threads: ClassVar[int | None] = 1
+    why_in_memory = "it reads documents of like length together, which are looked for among all"
 
     row_arrays = ("embedding.weight",)
     reads_in_order = True

@@ -10,6 +10,7 @@ What was read is released again, so that memory holds a part of the files, whate
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import itertools
 import mmap
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from bywords.files import replacing
 from bywords.text.bags import Bags, Floats, inverse_document_frequency
-from bywords.text.ragged import Ragged, ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, offsets_of, ragged_positions
 from bywords.text.threads import in_threads
 
 Rows = npt.NDArray[np.int64]
@@ -44,13 +45,23 @@ class MappedDocuments:
         )
         self._n_held = 0
         self.folder = stem.parent
+        self._new_ids: npt.NDArray[np.int32] | None = None
+        self._keeps_unknown = False
+
+    def renumbered(self, new_ids: npt.NDArray[np.int32], *, keep_unknown: bool) -> MappedDocuments:
+        """The same documents as another vocabulary would have them: `new_ids[i]` for the id i, of words alone, and 1
+        for one that it does not have. `lengths` stay those of the files.
+        """
+        other = copy.copy(self)
+        other._new_ids, other._keeps_unknown = new_ids, keep_unknown
+        return other
 
     def __len__(self) -> int:
         return len(self._offsets.array) - 1
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Ids of each document, int64 (N,), all ≥ 1."""
+        """Ids of each document in the files, int64 (N,), all ≥ 1."""
         return np.diff(self._offsets.array)
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
@@ -60,7 +71,8 @@ class MappedDocuments:
             self._ids.release()
             self._n_held = 0
         self._n_held += len(positions)
-        return Ragged(self._ids.array[positions], offsets, self._in_vocabulary_share.array[rows])
+        found = Ragged(self._ids.array[positions], offsets, self._in_vocabulary_share.array[rows])
+        return found if self._new_ids is None else _renumbered(found, self._new_ids, self._keeps_unknown)
 
     def batches(self, batch_size: int) -> Iterator[Ragged]:
         """All documents in their order, at most `batch_size` and about CHUNK_IDS ids at a time."""
@@ -79,6 +91,23 @@ class MappedDocuments:
         """Announce that the documents from `first` to `last` will be needed, so that they are read in one go."""
         offsets = self._offsets.array
         self._ids.will_read(int(offsets[first]), int(offsets[last]))
+
+
+def _renumbered(documents: Ragged, new_ids: npt.NDArray[np.int32], keep_unknown: bool) -> Ragged:
+    """What `Vocabulary.encode` gives of the texts of these documents, which are ids of words, for fewer words.
+
+    The share of a document says how many tokens it has, as far as its words are fewer than 8 million.
+    """
+    starts, lengths = documents.offsets[:-1], documents.lengths
+    ids = new_ids[documents.ids]
+    is_known = ids > UNKNOWN
+    n_before, n_known = (np.add.reduceat(its, starts, dtype=np.int64) for its in (documents.ids > UNKNOWN, is_known))
+    share = documents.in_vocabulary_share.astype(np.float64)
+    n_tokens = np.rint(np.divide(n_before, share, out=np.ones_like(share), where=share > 0))
+    is_kept = np.repeat(n_known > 0, lengths) if keep_unknown else is_known
+    is_kept[starts[n_known == 0]] = True
+    n_kept = np.add.reduceat(is_kept, starts, dtype=np.int64)
+    return Ragged(ids[is_kept], offsets_of(n_kept), (n_known / n_tokens).astype(np.float32))
 
 
 @dataclass(frozen=True)

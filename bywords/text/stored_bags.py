@@ -59,6 +59,11 @@ class StoredBags:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    @property
+    def lengths(self) -> Rows:
+        """Distinct ids of each document, int64 (N,), all ≥ 1."""
+        return np.diff(self.offsets)
+
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """How many documents have each id, int64 (V,)."""
         return self.frequency

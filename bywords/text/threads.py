@@ -83,7 +83,7 @@ def _libraries() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-_one_thread_a_product = _OneThreadAProduct()
+one_thread_a_product = _OneThreadAProduct()
 _here = threading.local()  # whether this is a thread of `in_threads`
 
 
@@ -102,7 +102,7 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting
 
     items = itertools.chain(first, items)
     with (
-        _one_thread_a_product,
+        one_thread_a_product,
         ThreadPoolExecutor(n_threads(), initializer=setattr, initargs=(_here, "is_one_of_several", True)) as pool,
     ):
         started: deque[Future[Result]] = deque()

@@ -27,6 +27,9 @@ class Callback:
     def step(self, n_done: int, n_steps: int, what: str) -> None:
         """One of several fits is over; `what` says which."""
 
+    def part(self, n_done: int, n_parts: int, what: str) -> None:
+        """Some of the parts of one fit, or of one pass of it, are done, of about so many; `what` says which."""
+
 
 @contextmanager
 def progress_bar() -> Iterator[Callback]:
@@ -57,3 +60,6 @@ class _Bar(Callback):
 
     def step(self, n_done: int, n_steps: int, what: str) -> None:
         self._move(what, n_done, n_steps)
+
+    def part(self, n_done: int, n_parts: int, what: str) -> None:
+        self._move(what, n_done, n_parts)

@@ -18,26 +18,33 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
-from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.evaluation.top_scores import TopScores
+from bywords.fitted import DOCUMENTS_AT_A_TIME, N_FOUND, FittedClassifier
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
+from bywords.text.bags import Floats
 from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
 from bywords.training.fit import HeldOut, calibrated
 from bywords.training.model_selection import select_on_disk
 from bywords.training.resume import checkpoint_of, fingerprints_of, run_on_disk
-from bywords.training.system import SystemFit, can_train_on_disk, fit_model
+from bywords.training.system import SystemFit, can_train_on_disk, fit_model, with_vectors
 
 
 def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) -> None:
     """Raise SettingError for a system that needs all documents in memory; `able` are the names of those that do not."""
     if not can_train_on_disk(config):
+        if config.model.candidates:
+            why = "of the word vectors that one of its models starts from" if config.vectors else ""
+        else:
+            why = model_class(config.model).why_in_memory
+        why = f", because {why}" if why else ""
         raise SettingError(
-            f"the system {name!r} needs all documents in memory. Those that train on documents on disk: "
+            f"the system {name!r} needs all documents in memory{why}. Those that train on documents on disk: "
             f"{', '.join(able)}."
         )
     config = as_on_disk(config)
@@ -49,10 +56,15 @@ def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) ->
 
 
 def as_on_disk(config: SystemConfig) -> SystemConfig:
-    """The system as it is trained on disk: what it may select from is what it would try on very many documents."""
-    if not config.model.candidates:
-        return config
-    return replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
+    """The system as it is trained on disk: what it may select from is what it would try on very many documents.
+
+    Where word vectors are trained by how far words are apart, words without a row keep their places in the files.
+    """
+    if config.model.candidates:
+        return replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
+    if config.vectors is not None and config.vectors.counts_gaps:
+        return replace(config, vocabulary=replace(config.vocabulary, keep_unknown=True))
+    return config
 
 
 @while_locked("checkpoint")
@@ -77,6 +89,11 @@ def fit_on_disk(
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)
+    if config.vectors is not None and config.vectors.counts_gaps and not corpus.vocabulary.config.keep_unknown:
+        raise SettingError(
+            f"{corpus.train.documents.folder}: words without a row are left out of its documents, and word vectors are "
+            "to be trained by how far words are apart. Make the folder with keep_unknown=True in its VocabularyConfig."
+        )
     label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
     check_metric(parameters.metric, is_multilabel=corpus.is_multilabel)
     if parameters.use_label_names or parameters.unseen_labels:
@@ -108,7 +125,8 @@ def fit_on_disk(
         config=config, corpus=corpus, targets=targets, valid_targets=valid_targets, parameters=parameters,
         callback=callback, checkpoint=kept, workers=workers,
     ).found()  # fmt: skip
-    shares = [some.in_vocabulary_share for some in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
+    valid = corpus.valid.documents_for(found.fit.vocabulary)
+    shares = [some.in_vocabulary_share for some in valid.batches(DOCUMENTS_AT_A_TIME)]
     fitted = calibrated(
         found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
         system=config if system is None else system, parameters=parameters,
@@ -140,23 +158,34 @@ class _Fit:
     def _learned(self) -> HeldOut:
         """One model."""
         config, corpus, kind = self.config, self.corpus, model_class(self.config.model)
-        of_parts: dict[str, Any] = {}
-        if config.model.parts > 1:
-            of_parts = {"holder": self.workers, "tell": (self.callback or Callback()).step}
-        train, valid = (
-            kind.prepare(config.model, part.documents, corpus.vocabulary, **of_parts) if is_needed else None
-            for part, is_needed in ((corpus.train, True), (corpus.valid, kind.trains_in_epochs))
-        )
-        model, history, notes = fit_model(
-            config.model, train, self.targets, (valid, self.valid_targets), vocabulary=corpus.vocabulary,
-            seed=self.parameters.seed, training=config.training or TrainingConfig(), callback=self.callback,
+        vocabulary, vectors, aligned = with_vectors(
+            config, corpus.train.documents, corpus.vocabulary, seed=self.parameters.seed, callback=self.callback,
             checkpoint=self.checkpoint,
         )  # fmt: skip
-        logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
+        hears, of_parts = self.callback or Callback(), dict[str, Any]()
+        if config.model.parts > 1 or kind.fits_in_parts:
+            of_parts = {"holder": self.workers if config.model.parts > 1 else None}
+            of_parts |= {"tell": hears.part if kind.fits_in_parts else hears.step}
+        documents, held_out = (part.documents_for(vocabulary) for part in (corpus.train, corpus.valid))
+        train, valid = (
+            kind.prepare(config.model, some, vocabulary, **of_parts) if is_needed else None
+            for some, is_needed in ((documents, True), (held_out, kind.trains_in_epochs))
+        )
+        model, history, notes = fit_model(
+            config.model, train, self.targets, (valid, self.valid_targets), vocabulary=vocabulary,
+            seed=self.parameters.seed, training=config.training or TrainingConfig(), aligned=aligned,
+            callback=self.callback, checkpoint=self.checkpoint,
+        )  # fmt: skip
+        batches = held_out.batches(DOCUMENTS_AT_A_TIME)
+        logits: Floats | TopScores
+        if model.is_ranked:
+            logits = TopScores.joined([model.top_logits(some, N_FOUND) for some in batches])
+        else:
+            logits = np.concatenate([model.logits(some) for some in batches])
+        fit = SystemFit(vocabulary, model, vectors, aligned.coverage if aligned else None, history, notes)
         return HeldOut(
-            config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
-            logits=np.concatenate(logits), targets=self.valid_targets, n_train=len(self.targets),
-            n_valid=len(self.valid_targets),
+            config=config, fit=fit, logits=logits, targets=self.valid_targets,
+            n_train=len(self.targets), n_valid=len(self.valid_targets),
         )  # fmt: skip
 
     def _selected(self) -> HeldOut:

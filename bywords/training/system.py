@@ -20,6 +20,7 @@ from bywords.models.neural import NeuralModel
 from bywords.records.base import VectorsSummary
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
+from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import MARKERS, Vocabulary
@@ -74,18 +75,11 @@ def fit_system(
     `valid`, a neural one is trained for `n_epochs`. Vectors that were trained, and epochs, are kept in `checkpoint`.
     Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
-    callback = callback or Callback()
     vocabulary = Vocabulary.of(train, config.vocabulary)
     check_has_words(vocabulary)
-    aligned = None
-    if config.vectors is not None:
-        vectors = vectors or _vectors_for(config.vectors, train, vocabulary, seed, callback, checkpoint)
-        if config.model.dimension is not None:
-            vectors.check_dimension(config.model.dimension)
-        aligned = aligned_vectors(vectors, vocabulary, seed=seed)
-    coverage = aligned.coverage if aligned else None
-    if aligned and config.leave_out_missing:
-        vocabulary, aligned = _without_missing(vocabulary, aligned)
+    vocabulary, vectors, aligned = with_vectors(
+        config, train, vocabulary, seed=seed, vectors=vectors, callback=callback, checkpoint=checkpoint
+    )
     kind = model_class(config.model)
     prepared = kind.prepare(config.model, vocabulary.encode(train), vocabulary)
     held_out = None
@@ -96,7 +90,33 @@ def fit_system(
         training=config.training or TrainingConfig(), n_epochs=n_epochs, aligned=aligned, callback=callback,
         checkpoint=checkpoint,
     )  # fmt: skip
-    return SystemFit(vocabulary, model, vectors, coverage, history, notes)
+    return SystemFit(vocabulary, model, vectors, aligned.coverage if aligned else None, history, notes)
+
+
+def with_vectors(
+    config: SystemConfig,
+    train: Tokens | MappedDocuments,
+    vocabulary: Vocabulary,
+    *,
+    seed: int,
+    vectors: WordVectors | None = None,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+) -> tuple[Vocabulary, WordVectors | None, Aligned | None]:
+    """The vocabulary as the model is to have it; and the word vectors of the system, as they are and aligned to it.
+
+    They are `vectors`, where these are given, else read, or trained on `train`, where they are not in the checkpoint.
+    Raises: SettingError for vectors of another dimension, and for those that have none of the words.
+    """
+    if config.vectors is None:
+        return vocabulary, vectors, None
+    vectors = vectors or _vectors_for(config.vectors, train, vocabulary, seed, callback or Callback(), checkpoint)
+    if config.model.dimension is not None:
+        vectors.check_dimension(config.model.dimension)
+    aligned = aligned_vectors(vectors, vocabulary, seed=seed)
+    if config.leave_out_missing:
+        vocabulary, aligned = _without_missing(vocabulary, aligned)
+    return vocabulary, vectors, aligned
 
 
 def fit_model(
@@ -159,7 +179,8 @@ def _finite(model: FittedModel) -> FittedModel:
 def can_train_on_disk(config: SystemConfig) -> bool:
     """Whether a system can be trained on documents that are not in memory."""
     candidates = config.model.candidates_of_many or config.model.candidates or (config.model,)
-    return config.vectors is None and any(model_class(one).trains_on_disk for one in candidates)
+    can_have_vectors = config.vectors is None or (config.vectors.reads_files and not config.model.candidates)
+    return can_have_vectors and any(model_class(one).trains_on_disk for one in candidates)
 
 
 def check_has_words(vocabulary: Vocabulary) -> None:
@@ -183,11 +204,16 @@ def aligned_vectors(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) 
 
 
 def _vectors_for(
-    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, callback: Callback, checkpoint: Checkpoint
+    config: VectorsConfig,
+    train: Tokens | MappedDocuments,
+    vocabulary: Vocabulary,
+    seed: int,
+    callback: Callback,
+    checkpoint: Checkpoint,
 ) -> WordVectors:
     """Read, or trained and kept in the checkpoint."""
     if config.is_pretrained:
-        return config.vectors_for(tokens, vocabulary)
+        return config.vectors_for(train, vocabulary)
 
     def restore(entry: Entry) -> WordVectors:
         shape = len(vocabulary.words), getattr(config, "dimension", 0)
@@ -202,7 +228,9 @@ def _vectors_for(
         callback.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     epochs = checkpoint.under("vectors")
-    vectors = config.vectors_for(tokens, vocabulary, seed=seed, checkpoint=epochs, on_epoch=on_epoch)
+    vectors = config.vectors_for(
+        train, vocabulary, seed=seed, checkpoint=epochs, on_epoch=on_epoch, on_part=callback.part
+    )  # fmt: skip
     if can_be_kept(arrays := {"matrix": vectors.matrix}):
         checkpoint.save("vectors", arrays, vectors.name)
         epochs.forget()

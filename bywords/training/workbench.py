@@ -151,8 +151,8 @@ class Workbench:
         if self.is_mapped and not possible:
             raise SettingError(
                 f"{self.targets.n_classes:,} classes and {self.vocabulary.n_rows('words'):,} words are too many for a "
-                "linear model of documents on disk. Take the system 'dan', whose size does not grow with both; or "
-                "check that the right column is the label."
+                "linear model of documents on disk. Take the system 'dan' or 'label-tree', whose size does not grow "
+                "with both; or check that the right column is the label."
             )
         candidates = possible or [replace(DAN, features="words")]
         seen = {one.with_features(self._least(one.features)): one for one in candidates}

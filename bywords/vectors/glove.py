@@ -1,4 +1,4 @@
-"""Tokens and a vocabulary → GloVe vectors trained on them: co-occurrence counts, then weighted least squares."""
+"""Documents and a vocabulary → GloVe vectors trained on them: co-occurrence counts, then weighted least squares."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ import numpy.typing as npt
 from bywords.annotations import check_arguments, check_fields
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like, restore_generator
 from bywords.config import typed
-from bywords.errors import DataError, check_range
+from bywords.errors import DataError, SettingError, check_range
 from bywords.kernels.glove import train_block
+from bywords.memory import check_memory
+from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.validation import check_count, check_within
-from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import OnEpoch, OnPart, TrainingOptions, VectorsConfig, WordVectors, word_ids
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
+BYTES_OF_PAIR = 64  # that training takes, at its start
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
 
 
@@ -38,6 +41,8 @@ class GloveConfig(VectorsConfig):
     >>> GloveConfig(dimension=50).window
     50
     """
+
+    reads_files = counts_gaps = True
 
     dimension: int = 300
     window: int = 50  # words to each side; wide, for vectors that tell topics apart
@@ -54,7 +59,9 @@ class GloveConfig(VectorsConfig):
             check_range(name, getattr(self, name), above=0)
         check_range("alpha", self.alpha, least=0, most=10)
 
-    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+    def vectors_for(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]
+    ) -> WordVectors:
         return train_glove(tokens, vocabulary, self, **how)
 
 
@@ -68,6 +75,14 @@ def cooccurrences(
 
     Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
     """
+    upper = _counted_pairs(ids, offsets, n_words, window)
+    return (upper + upper.T).tocsr()
+
+
+def _counted_pairs(
+    ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], n_words: int, window: int
+) -> sparse.csr_array:
+    """The same, of which only X[i, j] for i ≤ j is there, and half of X[i, i]."""
     from scipy import sparse  # takes a while to import
 
     documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
@@ -78,6 +93,33 @@ def cooccurrences(
     for step in range(0, len(distances), n_at_once):
         some = _pairs(ids, documents, distances[step : step + n_at_once])
         upper = upper + sparse.coo_array(some, shape=shape).tocsr()
+    return upper
+
+
+def _counts_of(
+    tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, window: int, on_part: OnPart
+) -> sparse.csr_array:
+    """As `cooccurrences`, of documents in files for a stretch at a time, and added up.
+
+    Raises: SettingError where the pairs have no room in memory, which those of many texts take more of than the texts.
+    """
+    n_parts = 1 if isinstance(tokens, Tokens) else len(tokens.chunks()) - 1
+    sums: list[tuple[int, sparse.csr_array]] = []  # each of twice as many stretches as the next, at least
+    for n_done, (ids, offsets) in enumerate(word_ids(tokens, vocabulary), start=1):
+        n_stretches, some = 1, _counted_pairs(ids, offsets, len(vocabulary), window)
+        while sums and (sums[-1][0] <= n_stretches or n_done == n_parts):
+            n_before, before = sums.pop()
+            n_stretches, some = n_before + n_stretches, before + some
+            check_memory(
+                2.0 * BYTES_OF_PAIR * some.nnz,
+                f"to train GloVe on {2 * some.nnz:,} pairs of words near each other, of {n_done} of {n_parts} parts,",
+                "Raise vocabulary.min_count, or lower vectors.window; or take the system 'word2vec-mean'.",
+                error=SettingError,
+            )
+        sums.append((n_stretches, some))
+        if n_parts > 1:
+            on_part(n_done, n_parts, f"counting pairs of words: part {n_done} of {n_parts}")
+    upper = sums.pop()[1]
     return (upper + upper.T).tocsr()
 
 
@@ -98,16 +140,18 @@ def _pairs(
 
 @check_arguments
 def train_glove(
-    tokens: Tokens,
+    tokens: Tokens | MappedDocuments,
     vocabulary: Vocabulary,
     config: GloveConfig | None = None,
     *,
     seed: int = 0,
     checkpoint: Checkpoint = NO_CHECKPOINT,
     on_epoch: OnEpoch | None = None,
+    on_part: OnPart = lambda n_done, n_parts, what: None,
     on_interrupt: Callable[[WordVectors], None] | None = None,
 ) -> WordVectors:
-    """Train GloVe on the words of `tokens` that the vocabulary has.
+    """Train GloVe on the words of `tokens` that the vocabulary has, which may be in files: pairs are counted for some
+    documents at a time then, and `on_part` hears of each; all that there are have to fit into memory.
 
     Minimises J = Σ ½ f(X_ij) (w_i · c_j + b_i + b'_j - log X_ij)² over all pairs that were counted, with
     f(x) = min(1, (x / x_max) ** alpha), one pair at a time with AdaGrad. `on_epoch(epoch, n_epochs, loss)` gets J
@@ -121,7 +165,8 @@ def train_glove(
 
     Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
     is near no other keeps its random start.
-    Raises: DataError when no two words of the vocabulary are near each other.
+    Raises: DataError when no two words of the vocabulary are near each other; SettingError where the pairs of documents
+    in files have no room.
     Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
 
     >>> from bywords import GloveConfig, Tokenizer, Vocabulary, train_glove
@@ -130,7 +175,7 @@ def train_glove(
     8
     """
     config = config or GloveConfig()
-    counts = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)
+    counts = _counts_of(tokens, vocabulary, config.window, on_part)
     if counts.nnz == 0:
         raise DataError(
             "GloVe: no two words of the vocabulary are near each other. Give the documents it was made from."

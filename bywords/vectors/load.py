@@ -24,6 +24,7 @@ from bywords.extras import needed
 from bywords.forks import check_polars
 from bywords.io.archives import expanded, split_member
 from bywords.io.streams import Input, open_input
+from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
@@ -58,14 +59,16 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of an owner and a model, on the hub
 class PretrainedConfig(VectorsConfig):
     """Word vectors that somebody trained before: a name that `load_vectors` knows, or a path."""
 
-    is_pretrained = True
+    is_pretrained = reads_files = True
 
     name: str = PACKAGED
 
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+    def vectors_for(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]
+    ) -> WordVectors:
         return load_vectors(self.name, words=vocabulary.words)
 
 
@@ -73,7 +76,7 @@ class PretrainedConfig(VectorsConfig):
 class GivenVectors(VectorsConfig):
     """Word vectors that were at hand as an object: their name and fingerprint are saved, they themselves are not."""
 
-    is_pretrained = True
+    is_pretrained = reads_files = True
 
     name: str = "given"
     fingerprint: str = ""  # of words and numbers
@@ -91,7 +94,9 @@ class GivenVectors(VectorsConfig):
         object.__setattr__(given, "_vectors", found)  # no setting
         return given
 
-    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+    def vectors_for(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]
+    ) -> WordVectors:
         found: WordVectors | None = getattr(self, "_vectors", None)
         if found is None:
             raise SettingError(

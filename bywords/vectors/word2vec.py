@@ -1,23 +1,25 @@
-"""Tokens and a vocabulary → word2vec or fastText vectors trained on them with negative sampling, by gensim."""
+"""Documents and a vocabulary → word2vec or fastText vectors trained on them with negative sampling, by gensim."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
+import numpy.typing as npt
 
 from bywords.annotations import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, check_range
 from bywords.extras import needed
 from bywords.memory import check_memory
-from bywords.text.ragged import UNKNOWN
+from bywords.text.memory_mapped import MappedDocuments
+from bywords.text.ragged import UNKNOWN, offsets_of
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.subwords import LONGEST_NGRAM, Subwords
-from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import OnEpoch, OnPart, TrainingOptions, VectorsConfig, WordVectors, word_ids
 
 MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
 
@@ -32,6 +34,7 @@ class Word2VecConfig(VectorsConfig):
     """
 
     library = "gensim"
+    reads_files = True
 
     cbow: bool = False  # a word from the mean of those around it; else skip-gram, those around it from the word
     subwords: tuple[int, int] | None = None  # the shortest and longest character n-grams that have vectors too
@@ -61,24 +64,26 @@ class Word2VecConfig(VectorsConfig):
         for name in ("learning_rate", "min_learning_rate"):
             check_range(name, getattr(self, name), least=0, below=float("inf"))
 
-    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
-        seed, on_epoch, on_interrupt = how.get("seed", 0), how.get("on_epoch"), how.get("on_interrupt")
-        return train_word2vec(  # without a checkpoint: gensim has none
-            tokens, vocabulary, self, seed=seed, on_epoch=on_epoch, on_interrupt=on_interrupt
-        )
+    def vectors_for(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]
+    ) -> WordVectors:
+        taken: dict[str, Any] = {name: value for name, value in how.items() if name != "checkpoint"}  # gensim has none
+        return train_word2vec(tokens, vocabulary, self, **taken)
 
 
 @check_arguments
 def train_word2vec(
-    tokens: Tokens,
+    tokens: Tokens | MappedDocuments,
     vocabulary: Vocabulary,
     config: Word2VecConfig | None = None,
     *,
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
+    on_part: OnPart = lambda n_done, n_parts, what: None,
     on_interrupt: Callable[[WordVectors], None] | None = None,
 ) -> WordVectors:
-    """Train skip-gram or CBOW with negative sampling on the words of `tokens` that the vocabulary has.
+    """Train skip-gram or CBOW with negative sampling on the words of `tokens` that the vocabulary has. They may be in
+    files, which are read in each epoch, some documents at a time; `on_part` hears of each of these.
 
     With `subwords`, a word's vector is the mean of one of its own and those of its character n-grams, as in fastText,
     and words that were never seen have one too.
@@ -101,8 +106,8 @@ def train_word2vec(
     8
     """
     config = config or Word2VecConfig()
-    sentences = _sentences(tokens, vocabulary)
-    if not sentences:
+    sentences = _Sentences(tokens, vocabulary, on_part, config.n_epochs)
+    if not sentences.n_sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
     models = needed("gensim.models", what="to train word2vec vectors")
     words, kind, more = vocabulary.words.to_list(), models.Word2Vec, dict[str, int]()
@@ -140,8 +145,7 @@ def train_word2vec(
     try:
         model.train(
             sentences,
-            total_examples=len(sentences),
-            total_words=sum(map(len, sentences)),
+            total_examples=sentences.n_sentences,
             epochs=config.n_epochs,
             start_alpha=config.learning_rate,
             end_alpha=config.min_learning_rate,
@@ -151,6 +155,8 @@ def train_word2vec(
         if on_interrupt is not None and epochs.n_done:
             on_interrupt(found())
         raise
+    if sentences.problem is not None:
+        raise sentences.problem
     return found()
 
 
@@ -168,16 +174,51 @@ def _progress(models: Any, on_epoch: OnEpoch | None, n_epochs: int) -> Any:
     return Progress()
 
 
-def _sentences(tokens: Tokens, vocabulary: Vocabulary) -> list[list[str]]:
-    """The known words of each document, in parts of at most MAX_SENTENCE; documents without any are left out."""
-    ids = vocabulary.token_ids(tokens)
-    is_known = ids != UNKNOWN
-    before = np.concatenate([[0], np.cumsum(is_known)])
-    offsets = before[tokens.offsets].tolist()
-    names = np.array([None, None, *vocabulary.words], dtype=object)
-    known = names[ids[is_known]].tolist()  # each word is one object, however often it occurs
-    return [
-        known[start : min(start + MAX_SENTENCE, stop)]
-        for first, stop in itertools.pairwise(offsets)
-        for start in range(first, stop, MAX_SENTENCE)
-    ]
+class _Sentences:
+    """The known words of each document, in parts of at most MAX_SENTENCE; documents without any are left out.
+
+    Lists of words, as often as they are asked for: of tokens made once, of documents in files read each time.
+    """
+
+    def __init__(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, on_part: OnPart, n_epochs: int
+    ) -> None:
+        self._tokens, self._vocabulary, self._on_part, self._n_epochs = tokens, vocabulary, on_part, n_epochs
+        self._names = np.array([None, None, *vocabulary.words], dtype=object)
+        self._n_parts = 1 if isinstance(tokens, Tokens) else len(tokens.chunks()) - 1
+        self._kept: list[list[list[str]]] = []
+        self._n_read = self.n_sentences = 0
+        self.problem: Exception | None = None  # that has ended a reading
+        if isinstance(tokens, Tokens):
+            self._kept = [self._of(*its) for its in word_ids(tokens, vocabulary)]
+            self.n_sentences = len(self._kept[0])
+            return
+        for ids, offsets in word_ids(tokens, vocabulary):
+            self.n_sentences += int((-(-np.diff(self._n_known(ids, offsets)) // MAX_SENTENCE)).sum())
+
+    def __iter__(self) -> Iterator[list[str]]:
+        parts = self._kept or (self._of(*its) for its in word_ids(self._tokens, self._vocabulary))
+        try:
+            for sentences in parts:
+                yield from sentences
+                self._n_read += 1
+                if self._n_parts > 1:
+                    epoch, part = divmod(self._n_read - 1, self._n_parts)
+                    what = f"word2vec: epoch {epoch + 1} of {self._n_epochs}, part {part + 1} of {self._n_parts}"
+                    self._on_part(self._n_read, self._n_epochs * self._n_parts, what)
+        except Exception as error:  # gensim reads in a thread, and would wait for ever where that ends with one
+            self.problem = error
+
+    def _of(self, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> list[list[str]]:
+        known = self._names[ids[ids != UNKNOWN]].tolist()  # each word is one object, however often it occurs
+        return [
+            known[start : min(start + MAX_SENTENCE, stop)]
+            for first, stop in itertools.pairwise(self._n_known(ids, offsets).tolist())
+            for start in range(first, stop, MAX_SENTENCE)
+        ]
+
+    @staticmethod
+    def _n_known(ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Known words before each document, and in all, int64 (N + 1,)."""
+        found: npt.NDArray[np.int64] = offsets_of(ids != UNKNOWN)[offsets]
+        return found

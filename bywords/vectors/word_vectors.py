@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict, Unpack
@@ -19,13 +19,15 @@ from bywords.display import shown_table
 from bywords.errors import SettingError, VectorFileError
 from bywords.extras import needed
 from bywords.files import check_writable, replacing, sync, write_errors
-from bywords.text.ragged import UNKNOWN
+from bywords.text.memory_mapped import MappedDocuments
+from bywords.text.ragged import UNKNOWN, offsets_of
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.static_embeddings import StaticEmbeddings
 from bywords.vectors.subwords import Subwords
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
+OnPart = Callable[[int, int, str], None]  # part from 1, number of parts, what is done with them
 WORDS, SUBWORDS = ".vocab", ".subwords.safetensors"  # the endings of what is beside a matrix
 START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
 
@@ -346,22 +348,43 @@ class Coverage:
 
 
 class TrainingOptions(TypedDict, total=False):
-    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch, and with
-    what there is when Ctrl-C comes behind the first one, which then goes on.
+    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch, after
+    each part of documents in files, and with what there is when Ctrl-C comes behind the first epoch, which goes on.
     """
 
     seed: int
     checkpoint: Checkpoint
     on_epoch: OnEpoch | None
+    on_part: OnPart
     on_interrupt: Callable[[WordVectors], None] | None
+
+
+def word_ids(
+    tokens: Tokens | MappedDocuments, vocabulary: Vocabulary
+) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
+    """The ids of the words of some documents at a time, int32 (T,), 1 where there is none; and offsets, int64 (N + 1,).
+
+    All at once of tokens; of documents in files those of a stretch, as they are there: cut off at the longest length,
+    and without words that have no id unless the vocabulary keeps them.
+    """
+    if isinstance(tokens, Tokens):
+        yield vocabulary.token_ids(tokens), tokens.offsets
+        return
+    for documents in tokens.batches(len(tokens)):
+        is_word = documents.ids < vocabulary.n_words  # and no n-gram
+        yield documents.ids[is_word], offsets_of(np.add.reduceat(is_word, documents.offsets[:-1], dtype=np.int64))
 
 
 class VectorsConfig:
     """Where the word vectors of a system come from: the base of small frozen settings that can get them."""
 
     is_pretrained: ClassVar[bool] = False  # somebody trained them before, on other texts
+    reads_files: ClassVar[bool] = False  # whether what they are made for may be documents in files
+    counts_gaps: ClassVar[bool] = False  # whether they are trained by how far words are apart, words without a row too
     library: ClassVar[str | None] = None  # the package that trains them, beside numpy
 
-    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
-        """Vectors for the words of the vocabulary, read or trained on `tokens`."""
+    def vectors_for(
+        self, tokens: Tokens | MappedDocuments, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]
+    ) -> WordVectors:
+        """Vectors for the words of the vocabulary, read or trained on `tokens`; see `reads_files`."""
         raise NotImplementedError

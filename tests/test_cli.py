@@ -160,6 +160,23 @@ def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):
     assert (tmp_path / "my-model" / "SHA256SUMS").exists()
 
 
+def test_sigterm_ends_a_command_as_it_should_with_its_files(bywords, csv, monkeypatch, tmp_path):
+    closed = []
+
+    def ended(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            closed.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("bywords.cli.train_steps.run", ended)
+    assert bywords("train", csv, "--system", "tfidf-nb", "--out", "new")[0] == 143
+    assert closed
+    assert not list(tmp_path.glob(".new*"))  # its lock
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def _read_until(terminal, words):
     """What a terminal shows until these words appear, or to its end."""
     shown = ""

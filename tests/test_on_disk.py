@@ -208,6 +208,7 @@ def test_a_file_that_takes_more_memory_than_may_be_used_is_learned_from_a_part_a
     assert code == 0, error
     assert " MB of memory, and 0.1 MB may be used: they are learned from a part at a time" in error
     assert "as with --on-disk, in model.encoded" in error
+    assert "a part at a time it may take 0.2 GB of memory all the same, and 0.1 MB may be used" in error
     assert (lines.parent / "model.encoded" / "corpus.json").exists()
 
 

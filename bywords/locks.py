@@ -95,8 +95,8 @@ def real_path(path: Path, *, error: type[BywordsError] = SettingError) -> Path:
     """The path, absolute and without links. Raises an `error` for what no file can be called, and for an address."""
     if _ADDRESS.match(str(path)) and not Path(path.parts[0]).exists():
         raise error(
-            f"{str(path).replace(':/', '://', 1)}: cannot be written: it is the address of a store, and this is written "
-            "to a disk. Give a path of this machine, and copy what is there with the store's own tools."
+            f"{str(path).replace(':/', '://', 1)}: cannot be written: it is the address of a store, and this is "
+            "written to a disk. Give a path of this machine, and copy what is there with the store's own tools."
         )
     try:
         if b"\0" in os.fsencode(path):

@@ -41,7 +41,7 @@ def test_nothing_is_written_to_an_address_as_if_it_were_a_folder(address, tmp_pa
     with pytest.raises(SettingError, match=says), locked(Path(address)):
         pass
     with pytest.raises(ModelFolderError, match=says):
-        TextClassifier("tfidf-nb").fit(["a b", "c d"] * 20, ["x", "y"] * 20).save(address)
+        TextClassifier("tfidf-nb").fit(["good film", "bad film"] * 20, ["x", "y"] * 20).save(address)
     assert not list(tmp_path.iterdir())
     (tmp_path / address.partition("/")[0]).mkdir()  # whoever has made it means it
     with locked(Path(address)):

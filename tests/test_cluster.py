@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,16 @@ def test_what_is_shared_leaves_no_file_behind(tmp_path, monkeypatch):
         (folder,) = tmp_path.glob("bywords-*")
         assert folder.stat().st_mode & 0o077 == 0
     assert not list(tmp_path.glob("bywords-*"))
+
+
+def test_what_has_no_room_for_the_workers_names_its_folder(two_processes, monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as of a disk that is full
+    try:
+        with pytest.raises(SettingError, match=r"bywords-\w+: cannot be written: .*\. Make room .* by TMPDIR\.$"):
+            two_processes.hold(np.zeros(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_workers_end_with_the_command_that_is_killed_and_leave_no_file(tmp_path):

@@ -212,6 +212,15 @@ def test_a_file_that_takes_more_memory_than_may_be_used_is_learned_from_a_part_a
     assert (lines.parent / "model.encoded" / "corpus.json").exists()
 
 
+def test_progress_goes_from_the_screen_before_there_is_more_to_say(lines, bywords, monkeypatch):
+    done = []
+    monkeypatch.setattr("bywords.cli.screen.ProgressLines.block", lambda *_: done.append("progress"))
+    monkeypatch.setattr("bywords.cli.screen.ProgressLines.end", lambda _: done.append("gone"))
+    monkeypatch.setattr("bywords.cli.train_steps.tell_columns", lambda *_: done.append("said"))
+    code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", "--on-disk", "ids")
+    assert (code, done[done.index("said") - 2 : done.index("said")]) == (0, ["progress", "gone"]), error
+
+
 @pytest.mark.parametrize("more", [["--memory", "1GB"], ["--memory", "100kB", "--max-size", "5MB"], []])
 def test_a_file_that_has_room_or_options_that_need_all_of_it_stay_in_memory(more, lines, bywords):
     code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", *more)

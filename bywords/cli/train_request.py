@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEMORY_PER_BYTE = 16  # of texts, about, that learning from all of them at once takes
 LEAST_MEMORY = 150_000_000  # that a command takes which learns from files: benchmarks/on_disk_auto.py
-ON_DISK_PER_BYTE, MOST_TABLES, ON_DISK_PER_BYTE_ALWAYS = 8, 600_000_000, 0.07  # of texts: tables, until they are full
+ON_DISK_PER_BYTE, MOST_TABLES, ON_DISK_PER_BYTE_ALWAYS = 8, 1_150_000_000, 0.07  # of texts: tables, until they are full
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ R = TypeVar("R")
 ENDING = ".bywords-lock"
 _TAKES_NO_FILE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MOST_TRIES = 1000
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/")  # s3://bucket, of which a Path has one slash; not C:/
 _held: dict[Path, tuple[int, int]] = {}  # the thread that has locked a path, and the descriptor of the lock
 
 
@@ -90,7 +92,12 @@ def is_locked_here(path: Path) -> bool:
 
 
 def real_path(path: Path, *, error: type[BywordsError] = SettingError) -> Path:
-    """The path, absolute and without links. Raises an `error` for what no file can be called."""
+    """The path, absolute and without links. Raises an `error` for what no file can be called, and for an address."""
+    if _ADDRESS.match(str(path)) and not Path(path.parts[0]).exists():
+        raise error(
+            f"{str(path).replace(':/', '://', 1)}: cannot be written: it is the address of a store, and this is "
+            "written to a disk. Give a path of this machine, and copy what is there with the store's own tools."
+        )
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError

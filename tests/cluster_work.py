@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from bywords.cluster.local import LocalExecutor
 from bywords.errors import DataError
 
 
@@ -34,6 +35,11 @@ def dies(_, number):
     return number
 
 
+def interrupted(_, number):
+    signal.raise_signal(signal.SIGINT)  # as of Ctrl-C, which a terminal sends to all processes
+    return number
+
+
 def added(held, number):
     """The sum, and twice the sum, which stays."""
     return held["sum"] + number, {"sum": 2 * (held["sum"] + number)}
@@ -52,3 +58,14 @@ def refused_with(held, number):
 def writes(held):
     held += 1
     return (held,)
+
+
+def lose_the_command():
+    """Start workers, and end without a word to them."""
+    with LocalExecutor(2) as workers:
+        for _ in workers.map(times, 2, range(8)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    lose_the_command()

@@ -125,6 +125,8 @@ def test_the_command_says_first_that_it_works_on_disk_and_leaves_nothing_else_be
     ]  # fmt: skip
     record = json.loads((tmp_path / "found/audit.json").read_text(encoding="utf-8"))
     assert record["duplicates"]["across"]["n_test_documents"] == 7
+    assert "it may take 0.3 GB of memory all the same, and 0.1 MB may be used" in said.splitlines()[1]
+    assert record["data"]["n_drawn"] == record["data"]["n_train"]  # one part: less memory makes no smaller ones
     code, _, said = bywords("audit", files[0], "--memory", "1GB", "--out", "again")
     assert (code, said) == (0, "")
 

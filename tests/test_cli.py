@@ -160,6 +160,23 @@ def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):
     assert (tmp_path / "my-model" / "SHA256SUMS").exists()
 
 
+def test_sigterm_ends_a_command_as_it_should_with_its_files(bywords, csv, monkeypatch, tmp_path):
+    closed = []
+
+    def ended(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            closed.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("bywords.cli.train_steps.run", ended)
+    assert bywords("train", csv, "--system", "tfidf-nb", "--out", "new")[0] == 143
+    assert closed
+    assert not list(tmp_path.glob(".new*"))  # its lock
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def _read_until(terminal, words):
     """What a terminal shows until these words appear, or to its end."""
     shown = ""
@@ -267,16 +284,19 @@ def test_training_of_vectors_that_is_interrupted_leaves_those_so_far(bywords, tm
 
 
 @pytest.mark.parametrize(
-    ("more", "says"),
+    ("more", "kept", "says"),
     [
-        ([], "Nothing is kept: give --checkpoint FOLDER, and what is done stays there for --resume."),
-        (["--checkpoint", "ck"], "What was kept in ck is there: bywords train my.csv --checkpoint ck --resume"),
+        ([], False, "Nothing is kept: give --checkpoint FOLDER, and what is done stays there for --resume."),
+        (["--checkpoint", "ck"], True, "What was kept in ck is there: bywords train my.csv --checkpoint ck --resume"),
+        (["--checkpoint", "ck"], False, "Nothing was kept in ck yet: to begin anew, give the same command."),
     ],
 )
 def test_training_that_is_interrupted_before_there_is_a_model_says_how_one_that_goes_on_is_started(
-    bywords, tmp_path, monkeypatch, more, says
+    bywords, tmp_path, monkeypatch, more, kept, says
 ):
     def interrupt(*_, **__):
+        if kept:
+            (tmp_path / "ck").mkdir()
         raise KeyboardInterrupt
 
     (tmp_path / "my.csv").write_text("text,label\n")

@@ -4,8 +4,10 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -109,6 +111,48 @@ def test_what_is_shared_leaves_no_file_behind(tmp_path, monkeypatch):
         (folder,) = tmp_path.glob("bywords-*")
         assert folder.stat().st_mode & 0o077 == 0
     assert not list(tmp_path.glob("bywords-*"))
+
+
+def test_what_has_no_room_for_the_workers_names_its_folder(two_processes, monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as of a disk that is full
+    try:
+        with pytest.raises(SettingError, match=r"bywords-\w+: cannot be written: .*\. Make room .* by TMPDIR\.$"):
+            two_processes.hold(np.zeros(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_workers_end_with_the_command_that_is_killed_and_leave_no_file(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(HERE.parent)}
+    script = [sys.executable, str(HERE / "cluster_work.py")]
+    with subprocess.Popen(script, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
+        command.communicate(timeout=60)  # until nobody can write to its output any more, workers neither
+        assert command.returncode == -signal.SIGKILL
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_is_the_commands_own(two_processes):
+    assert list(two_processes.map(cluster_work.interrupted, None, range(8))) == list(range(8))
+
+
+def test_rays_files_go_where_its_start_is_interrupted(tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+
+    def interrupted(**settings):
+        if settings.get("address") == "auto":
+            raise ConnectionError
+        assert list(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", interrupted)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        executor("ray")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_of_another_version_is_refused(monkeypatch):
@@ -502,8 +546,11 @@ def test_workers_find_what_an_audit_finds_without_them(audited, workers):
 
 @pytest.mark.parametrize("on", ["local:2", "ray"])
 @pytest.mark.parametrize("memory", [[], ["--memory", "100kB"]], ids=["in memory", "on disk"])
-def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(on, memory, bywords, audited, tmp_path, request):
+def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(
+    on, memory, bywords, audited, tmp_path, request, monkeypatch
+):
     request.getfixturevalue("cluster")
+    monkeypatch.setattr("bywords.cli.audit.LEAST_MEMORY", 0)  # several parts of few texts
     files = [str(audited[0] / "train.csv"), "--test", str(audited[0] / "test.csv"), *memory, "--out", "found"]
     found = []
     for more in ([], ["--on", on]):

@@ -897,8 +897,8 @@ def test_the_document_is_the_table():
 OF_SHOWN = (
     "Sentences, tables and JSON have `\\uXXXX` for control signs and for what turns the direction of writing, in a pipe too;",
     "data, the answers of `predict`, is byte for byte as it is, but on a terminal. A command ends with 0; with 2 and one line",
-    "for what is wrong with what it was given, or with the system; with 130 after Ctrl-C; with 141 and no word where nobody",
-    "reads its output any more; with 1, a traceback and a line for a fault of bywords. Asserted in `tests/test_shown.py`.",
+    "for what is wrong with what it was given, or with the system; with 130 after Ctrl-C, 143 after SIGTERM; with 141 and no",
+    "word where nobody reads its output any more; with 1, a traceback and a line for a fault of bywords. Asserted in `tests/test_shown.py`.",
     "",
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bywords import locks
+from bywords import TextClassifier, locks
 from bywords.errors import ModelFolderError, SettingError
 from bywords.locks import locked, while_locked
 
@@ -32,6 +32,20 @@ def other(tmp_path):
         process.stdout.readline()
         yield process, path
         process.kill()
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/model", "gs://bucket/model", "file:///tmp/model", "memory://model"])
+def test_nothing_is_written_to_an_address_as_if_it_were_a_folder(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    says = rf"^{address.replace('///', '//')}: cannot be written: it is the address of a store"
+    with pytest.raises(SettingError, match=says), locked(Path(address)):
+        pass
+    with pytest.raises(ModelFolderError, match=says):
+        TextClassifier("tfidf-nb").fit(["good film", "bad film"] * 20, ["x", "y"] * 20).save(address)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / address.partition("/")[0]).mkdir()  # whoever has made it means it
+    with locked(Path(address)):
+        pass
 
 
 def test_the_second_process_is_refused_at_once_with_the_first_ones_number(other):

@@ -15,10 +15,12 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus
 
+from bywords.checkpoint import write_state
 from bywords.classifier import TextClassifier
 from bywords.data.label_names import of_each_kind
 from bywords.errors import DataError, SettingError
 from bywords.io import on_disk
+from bywords.io.corpus_record import FORMAT
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_corpus, read_labelled_blocks
 from bywords.systems import SYSTEMS
@@ -38,8 +40,9 @@ def write_lines(path: Path, rows) -> Path:
     return path
 
 
-def stored_of(path, folder, *, vocabulary=None, **more):
-    return corpus_on_disk(Source(data=str(path), **more), folder, TokenizerConfig(), vocabulary or VocabularyConfig())
+def stored_of(path, folder, *, vocabulary=None, on_damage=lambda what: None, **more):
+    source, vocabulary = Source(data=str(path), **more), vocabulary or VocabularyConfig()
+    return corpus_on_disk(source, folder, TokenizerConfig(), vocabulary, on_damage=on_damage)
 
 
 @pytest.fixture
@@ -205,7 +208,17 @@ def test_a_file_that_takes_more_memory_than_may_be_used_is_learned_from_a_part_a
     assert code == 0, error
     assert " MB of memory, and 0.1 MB may be used: they are learned from a part at a time" in error
     assert "as with --on-disk, in model.encoded" in error
+    assert "a part at a time it may take 0.2 GB of memory all the same, and 0.1 MB may be used" in error
     assert (lines.parent / "model.encoded" / "corpus.json").exists()
+
+
+def test_progress_goes_from_the_screen_before_there_is_more_to_say(lines, bywords, monkeypatch):
+    done = []
+    monkeypatch.setattr("bywords.cli.screen.ProgressLines.block", lambda *_: done.append("progress"))
+    monkeypatch.setattr("bywords.cli.screen.ProgressLines.end", lambda _: done.append("gone"))
+    monkeypatch.setattr("bywords.cli.train_steps.tell_columns", lambda *_: done.append("said"))
+    code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", "--on-disk", "ids")
+    assert (code, done[done.index("said") - 2 : done.index("said")]) == (0, ["progress", "gone"]), error
 
 
 @pytest.mark.parametrize("more", [["--memory", "1GB"], ["--memory", "100kB", "--max-size", "5MB"], []])
@@ -344,6 +357,8 @@ def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
     (tmp_path / "ids" / ".train.ids.i32.123.part").write_bytes(b"123")
     assert len(stored_of(lines, tmp_path / "ids").train.codes) == 432
     assert not (tmp_path / "ids" / ".train.ids.i32.123.part").exists()
+    write_state(tmp_path / "ids" / "corpus.json", {"format": FORMAT, "run": None})
+    assert len(stored_of(lines, tmp_path / "ids", on_damage=pytest.fail).train.codes) == 432
 
 
 @pytest.mark.parametrize(
@@ -358,6 +373,7 @@ def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
 def test_documents_that_cannot_be_learned_from_are_said_so(tmp_path, rows, says):
     with pytest.raises(DataError, match=re.escape(says)):
         stored_of(write_lines(tmp_path / "few.jsonl", rows), tmp_path / "ids")
+    assert [path.name for path in tmp_path.iterdir()] == ["few.jsonl"]  # half a corpus is of no use
 
 
 def test_a_label_that_is_no_list_in_a_later_block_is_named_by_its_line(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.cli import predict
+from bywords.cli.options import is_file
 from bywords.errors import DataError, SettingError
 from bywords.io import stores
 from bywords.io.datasets import load_dataset, paths_of
@@ -304,6 +305,13 @@ def test_commands_read_from_a_store(store, bywords, model, corpus, tmp_path):
 def test_a_web_address_that_does_not_end_as_a_file_is_a_text(bywords, model):
     code, out, _ = bywords("predict", model, "https://t.co/abc")
     assert (code, out.count("\n")) == (0, 1)
+
+
+def test_an_address_is_a_file_by_the_end_of_its_path_whatever_is_asked_of_it():
+    for address in ("https://h/x.csv", "https://h/x.jsonl.gz?X-Amz-Signature=1a&part=2/3", "s3://b/k?.csv", "s3://b/k"):
+        assert is_file(address), address
+    for text in ("https://h/x?name=y", "https://h/x.csv seen? no", "https://h/x.csv? no", "see https://h/x.csv?a=1"):
+        assert not is_file(text), text
 
 
 # A server of S3 on this machine.

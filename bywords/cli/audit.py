@@ -12,7 +12,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, shown_rows, text_of
-from bywords.cli.larger import bytes_of_texts, memory_of, too_large
+from bywords.cli.larger import bytes_of_texts, memory_of, too_large, too_little
 from bywords.cli.screen import (
     ProgressLines,
     asked_again,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 RECORD, LABELS, PAGE = "audit.json", "label-errors.csv", "audit.html"
 TEXTS = ".texts-"  # the beginning of the name of a folder that is there while an audit runs on disk
 MEMORY_PER_BYTE = 40  # of texts, about, that an audit of all of them at once takes
+LEAST_MEMORY = 300_000_000  # that an audit on disk takes: parts are not cut smaller for less
+LISTS_PER_BYTE, MOST_LISTS = 2, 600_000_000  # of texts, for what is listed of them, until the lists are full
 ADVICE = "Choose a folder on a disk with room: for the while it takes about twice as much as the texts."
 LISTED_SHARE = 0.1  # of all documents, the likeliest label errors: so many are in the csv file at least
 
@@ -187,9 +189,11 @@ def _audited_on_disk(
     from bywords.auditing.on_disk import audit_on_disk, left_out, n_parts_for, of_rows
     from bywords.files import check_room, write_errors
 
-    n_parts = n_parts_for(sum(bytes_of_texts(name) or 0 for name in files), n_bytes, MEMORY_PER_BYTE)
+    n_texts_bytes, n_for_part = sum(bytes_of_texts(name) or 0 for name in files), max(n_bytes, LEAST_MEMORY)
+    n_parts = n_parts_for(n_texts_bytes, n_for_part, MEMORY_PER_BYTE)
     first, lacks = next(filter(None, why)), left_out(n_parts, has_test=len(files) > 1)
-    tell_notes([f"{first}: duplicates are found on disk, labels are judged a part at a time. {lacks}"])
+    what = f"{first}: duplicates are found on disk, labels are judged a part at a time. {lacks}"
+    tell_notes([what, *too_little(n_bytes, LEAST_MEMORY + min(LISTS_PER_BYTE * n_texts_bytes, MOST_LISTS))])
     callback = ProgressLines()
     callback.start("audit")
     with write_errors(folder, ADVICE):

@@ -45,6 +45,17 @@ def too_large(data: str, options: ReadOptions, n_bytes: int, *, per_byte: int, w
     )
 
 
+def too_little(n_bytes: int, least: float) -> list[str]:
+    """A sentence where less may be used than work a part at a time takes."""
+    if least <= n_bytes:
+        return []
+    return [
+        f"a part at a time it may take {in_words(least)} of memory all the same, and {in_words(n_bytes)} may be used"
+    ]
+
+
 def in_words(n_bytes: float) -> str:
-    """As GB, or MB of few."""
+    """As GB, MB of few, or bytes of very few."""
+    if n_bytes < 1e5:
+        return f"{n_bytes:,.0f} byte{'s'[: n_bytes != 1]}"
     return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"

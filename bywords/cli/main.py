@@ -1,7 +1,8 @@
 """The words of a command line → the command's output and an exit code.
 
 0 when all went well, 2 with one line on standard error for whatever is wrong with the input or the system, 130 after
-Ctrl-C, 141 without a word where nobody reads the output any more, 1 with a traceback for a fault of bywords.
+Ctrl-C, 143 after SIGTERM, 141 without a word where nobody reads the output any more, 1 with a traceback for a fault of
+bywords.
 Only the command that is asked for is imported, and that imports what it needs when it runs: a start takes no longer.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from textwrap import indent
 from types import ModuleType
@@ -140,7 +143,7 @@ def main() -> None:
     # PyTorch's threads wait for each other by spinning. On a machine with other work that costs up to 40 times the
     # time of small steps; asleep they lose nothing that can be measured. It must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with standard_streams():
+    with standard_streams(), _ended_by_sigterm():
         try:
             code = _run(sys.argv[1:])
             sys.stdout.flush()
@@ -151,6 +154,26 @@ def main() -> None:
                 raise
             code = _told(error)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Within the block SIGTERM, of `kill` and of whatever ends jobs, leaves it, so that copies of files and worker
+    processes go. A second one ends the process at once.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run(words: list[str]) -> int:

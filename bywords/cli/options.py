@@ -368,10 +368,12 @@ def is_file(text: str) -> bool:
         return True
     if not text.strip():
         return False
-    if stores.is_url(text) and (is_named := text.lower().endswith(FILE_ENDINGS)) | (
-        stores.scheme_of(text) not in stores.WEB
-    ):
-        return is_named or not any(map(str.isspace, text))
+    if stores.is_url(text):
+        is_of_web = stores.scheme_of(text) in stores.WEB
+        name = text.partition("?")[0] if is_of_web else text  # a query may be a signature
+        is_named = name.lower().endswith(FILE_ENDINGS)
+        if is_named or not is_of_web:
+            return not any(map(str.isspace, text[len(name) :] if is_named else text))
     try:
         path, member = split_member(Path(text).expanduser())
         if path.exists() and not path.is_dir() and (member is None or path.suffix):

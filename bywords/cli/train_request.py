@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from bywords.cli.hold import hold
-from bywords.cli.larger import memory_of, too_large
+from bywords.cli.larger import bytes_of_texts, memory_of, too_large, too_little
 from bywords.cli.options import check_output
 from bywords.errors import ModelFolderError, SettingError, check_choice
 from bywords.io.read_options import ReadOptions
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 MEMORY_PER_BYTE = 16  # of texts, about, that learning from all of them at once takes
+LEAST_MEMORY = 150_000_000  # that a command takes which learns from files: benchmarks/on_disk_auto.py
+ON_DISK_PER_BYTE, MOST_TABLES, ON_DISK_PER_BYTE_ALWAYS = 8, 1_150_000_000, 0.07  # of texts: tables, until they are full
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +175,10 @@ def requested(
             notes = [f"{why}: they are learned from a part at a time, as with --on-disk, {where}"]
         else:
             notes = [f"{why}: they are learned from at once all the same, as {needs} needs them in memory"]
+    if on_disk is not None:
+        size = bytes_of_texts(reading.data) or 0
+        tables = min(ON_DISK_PER_BYTE * size, MOST_TABLES)
+        notes += too_little(n_bytes, LEAST_MEMORY + tables + ON_DISK_PER_BYTE_ALWAYS * size)
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
         before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk, on=on, notes=notes,

@@ -84,7 +84,9 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         how = "Nothing is kept: give --checkpoint FOLDER, and what is done stays there for --resume."
         if request.checkpoint is not None:
-            how = f"What was kept in {request.checkpoint} is there: {command_to_resume()}"
+            how = f"Nothing was kept in {request.checkpoint} yet: to begin anew, give the same command."
+            if request.checkpoint.exists():
+                how = f"What was kept in {request.checkpoint} is there: {command_to_resume()}"
         tell_aside(f"Interrupted before there was a model. {how}")
         raise typer.Exit(130) from None
     try:
@@ -369,10 +371,12 @@ def _stored(request: TrainRequest, workers: Executor | None) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = as_on_disk(request.config)
-    return corpus_on_disk(
+    corpus = corpus_on_disk(
         source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, tell=tell_aside,
         workers=workers,
     )  # fmt: skip
+    progress.end()
+    return corpus
 
 
 def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus, workers: Executor | None) -> FittedClassifier:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -51,6 +53,17 @@ class RayExecutor(Executor):
         self.is_told = f"Ray {self._ray.__version__}, {where}: {self.n_workers} workers on {machines}"
 
     def _start(self, address: str | None) -> None:
+        at_sigterm = signal.getsignal(signal.SIGTERM)
+        try:
+            self._connect(address)
+        except BaseException:  # Ctrl-C too
+            self.close()
+            raise
+        finally:  # Ray puts its own there
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, at_sigterm)
+
+    def _connect(self, address: str | None) -> None:
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         try:
             self._ray.init(address=address or "auto", **quiet)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
+import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -60,9 +64,11 @@ class LocalExecutor(Executor):
 
     def _submit(self, work: Any, handed_out: Path, chunk: Any) -> Future[Any]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._n_workers, mp_context=multiprocessing.get_context("spawn"))
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._n_workers, context, _end_with_parent, (self._room(),))
         try:
-            return self._pool.submit(_run, work, handed_out, chunk)
+            with _without_ctrl_c():
+                return self._pool.submit(_run, work, handed_out, chunk)
         except BrokenProcessPool as error:  # a process was lost since; its task says so when it is asked for
             lost: Future[Any] = Future()
             lost.set_exception(error)
@@ -89,6 +95,35 @@ class LocalExecutor(Executor):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = self._shared = None
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes that are started in the block do not get Ctrl-C, which a terminal sends to all: this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent(folder: Path) -> None:
+    """End this process when the one that has started it is gone, killed say, and take away what that had stored.
+
+    Else it would wait for work for ever, and with it whoever reads the output that both of them have.
+    """
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _run(work: Any, path: Path, chunk: Any) -> Any:

@@ -16,7 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from bywords.files import write_errors
+
 ALIGNED = 64  # bytes, a line of the processor's cache: where arrays start
+
+ADVICE = "Make room on its disk; or choose another one, for what workers share by TMPDIR."
 
 _numbers = itertools.count()
 
@@ -56,12 +60,15 @@ def stored(value: Any, folder: Path, *, is_own: bool = True) -> Stored:
 
 
 def write_value(path: Path, value: Any) -> None:
-    """Write whatever can be pickled; its arrays lie behind it as they are."""
+    """Write whatever can be pickled; its arrays lie behind it as they are.
+
+    Raises: SettingError, naming the folder, where it cannot be written.
+    """
     buffers: list[pickle.PickleBuffer] = []
     body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     parts = [memoryview(body), *(buffer.raw() for buffer in buffers)]
     sizes = np.array([len(parts), *(part.nbytes for part in parts)], dtype=np.int64)
-    with path.open("wb") as file:
+    with write_errors(path.parent, ADVICE), path.open("wb") as file:
         file.write(sizes.data)
         for part in parts:
             file.write(bytes(-file.tell() % ALIGNED))

@@ -76,6 +76,8 @@ def read_checked(
     """
     if not (folder / CORPUS).exists():
         return None
+    if read_state(folder / CORPUS, FORMAT, run=type(None)) is not None:  # whoever wrote it was killed
+        return None
     state = read_state(folder / CORPUS, FORMAT, sha256=str) or {}
     if _sum_of({key: value for key, value in state.items() if key not in ("format", "sha256")}) != state.get("sha256"):
         raise DataError(f"{folder / CORPUS} is damaged, or of another version.")

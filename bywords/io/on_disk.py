@@ -223,14 +223,21 @@ def corpus_on_disk(
             kept = _kept(folder, run, vocabulary, on_block, lambda said: None)  # another run may just have written it
             if kept is None:
                 check_room(folder)
+                is_new = not folder.exists()
                 folder.mkdir(parents=True, exist_ok=True)
                 write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
-                for path in folder.iterdir():
-                    if path.is_dir():
-                        shutil.rmtree(path)  # of a fit that was killed
-                    elif path.name != CORPUS:
-                        path.unlink()
-                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers, tell).store(vocabulary, run)
+                _empty(folder)
+                try:
+                    kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers, tell).store(
+                        vocabulary, run
+                    )
+                except BaseException:  # Ctrl-C too: what is written by then is of no use
+                    with contextlib.suppress(OSError):
+                        _empty(folder)
+                        (folder / CORPUS).unlink()
+                        if is_new:
+                            folder.rmdir()
+                    raise
     return _opened(folder, tokenizer, *kept)
 
 
@@ -239,6 +246,15 @@ def bounded(config: VocabularyConfig) -> VocabularyConfig:
     if config.has_df:
         raise SettingError("min_df and max_df need all documents in memory: take min_count, or no documents on disk.")
     return config if config.max_size is not None else dataclasses.replace(config, max_size=MOST_WORDS)
+
+
+def _empty(folder: Path) -> None:
+    """Take away all that is in the folder of a corpus, but what says that it is one."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)  # of a fit that was killed
+        elif path.name != CORPUS:
+            path.unlink()
 
 
 def _check_ours(folder: Path) -> None:

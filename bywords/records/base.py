@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -160,7 +161,7 @@ def machine() -> dict[str, Any]:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record as JSON, whole or not at all. Raises SettingError when it cannot be written."""
-    write_whole(path, to_json(record))
+    write_whole(path, _encoded(record))
 
 
 def read_record(kind: type[AnyRecord], path: Path) -> AnyRecord:
@@ -176,7 +177,14 @@ def read_record(kind: type[AnyRecord], path: Path) -> AnyRecord:
 
 def to_json(record: Record) -> str:
     """A record as JSON, its format first."""
-    return json.dumps(plain(record), ensure_ascii=False, allow_nan=False, indent=1)
+    return b"".join(_encoded(record)).decode()
+
+
+def _encoded(record: Record) -> Iterator[bytes]:
+    """The bytes of it, some at a time: of a long record the pieces take several times as much memory as the whole."""
+    pieces = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=1).iterencode(plain(record))
+    while some := list(itertools.islice(pieces, 10_000)):
+        yield "".join(some).encode("utf-8", "backslashreplace")
 
 
 def from_json(kind: type[AnyRecord], text: str, *, where: str) -> AnyRecord:

@@ -141,7 +141,7 @@ class _Fit:
         """One model."""
         config, corpus, kind = self.config, self.corpus, model_class(self.config.model)
         of_parts: dict[str, Any] = {}
-        if config.model.parts > 1:
+        if config.model.parts > 1 and not kind.trains_in_epochs:
             of_parts = {"holder": self.workers, "tell": (self.callback or Callback()).step}
         train, valid = (
             kind.prepare(config.model, part.documents, corpus.vocabulary, **of_parts) if is_needed else None
@@ -150,7 +150,7 @@ class _Fit:
         model, history, notes = fit_model(
             config.model, train, self.targets, (valid, self.valid_targets), vocabulary=corpus.vocabulary,
             seed=self.parameters.seed, training=config.training or TrainingConfig(), callback=self.callback,
-            checkpoint=self.checkpoint,
+            checkpoint=self.checkpoint, holder=self.workers,
         )  # fmt: skip
         logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
         return HeldOut(

@@ -10,11 +10,12 @@ and their mean has as little noise. Of word vectors it is the mean of those part
 of all of them, rare words would learn the slower the more parts there are. A word that n parts have gets from each a
 gradient of fewer documents, with n times the variance, by which Adagrad and Adam would make its steps √n times too
 short. So in a round its vector is divided by √n, and what it counts in a document multiplied by that: its steps are as
-long again, and its share of the sums is what it was.
+long again, and its share of the sums is what it was. The rates of all else, which every part has, are multiplied by √n.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -99,6 +100,10 @@ class Shared:
         )  # fmt: skip
         optimizers: list[Any] = optimizers_of(module, self.training)
         start_states(optimizers)
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            if all(parameter is not module.embedding.weight for parameter in group["params"]):
+                group["lr"] *= math.sqrt(self.n_parts)
+                group["weight_decay"] /= math.sqrt(self.n_parts)  # it is multiplied by the rate
         return module, optimizers
 
 

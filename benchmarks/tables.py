@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def main() -> None:
         ("docs/large-data.md", "limits"): [limits],
         ("docs/large-data.md", "one machine"): [one_machine],
         ("docs/scale.md", "fit in parts"): [fit_in_parts],
+        ("docs/scale.md", "averaging in parts"): [averaging_in_parts],
         ("docs/scale.md", "terabyte"): [terabyte],
     }
     for (page, name), makers in tables.items():
@@ -221,6 +223,33 @@ def fit_in_parts() -> str:
         f"which merges, used a processor for {its['share_of_merging']:.0%} of the time. A round moved "
         f"{its['bytes_out_a_round'] / 1e6:.2f} MB out and {its['bytes_back_a_round'] / 1e6:.2f} MB back.",
     ]
+    return "\n".join(lines) + "\n"
+
+
+def averaging_in_parts() -> str:
+    """How often averaging models in parts are right, and what workers bring."""
+    result = read_result("data_parallel")
+    lines = [
+        "| | one part, as without `--parts` | 2 parts | 3 parts | 7 parts | spread of one part |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("imdb", "20newsgroups", "trec6"):
+        for system, its in result[name].items():
+            means = [f"{statistics.fmean(of_parts['accuracy']):.1%}".replace("%", " %") for of_parts in its.values()]
+            spread = 100 * statistics.stdev(its["1"]["accuracy"])
+            lines.append(f"| {name}, `{system}` | {' | '.join(means)} | ± {spread:.1f} |")
+    workers = result["workers"]
+    for system, its in ((name, its) for name, its in workers.items() if isinstance(its, dict)):
+        lines += [
+            "",
+            f"An epoch of `{system}` on {workers['n_documents']:,} reviews in 2 parts took one worker "
+            f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
+            f"{its['two_of_one']:.2f} times as long as one. Two workers that each train a model of their own, without a "
+            f"word to each other, took {its['slower_beside_another']:.2f} times as long as one of them alone: so much the "
+            f"processors, and what else ran on them, have in common. Each of {its['rounds']} rounds moved "
+            f"{its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of a model of "
+            f"{its['n_words']:,} words.",
+        ]
     return "\n".join(lines) + "\n"
 
 

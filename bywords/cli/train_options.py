@@ -97,7 +97,7 @@ Parts = Annotated[
         min=1,
         metavar="N",
         help="Fit to N parts of the documents, one beside the other, and merge what they give: by the workers of --on, "
-        "each of which keeps its part. For auto, tfidf-svc and tfidf-nb.",
+        "which keep the parts. For auto, tfidf-svc, tfidf-nb, dan, dan-ngrams and averaging.",
     ),
 ]
 KeepTestOut = Annotated[

@@ -94,7 +94,7 @@ class Shared:
 
     def module(self, n_words: int, dimension: int, seed: int) -> tuple[Any, list[Any]]:
         """One like the command's, but of so many words, and its optimizers; their numbers have yet to be filled in."""
-        module = cast(type[NeuralModel], model_class(self.model)).module_class()(
+        module: Any = cast(type[NeuralModel], model_class(self.model)).module_class()(
             self.model, n_words=n_words, n_classes=self.n_classes, generator=torch.Generator().manual_seed(seed),
             vectors=torch.zeros(n_words, dimension),
         )  # fmt: skip

@@ -245,10 +245,10 @@ def averaging_in_parts() -> str:
             f"An epoch of `{system}` on {workers['n_documents']:,} reviews in 2 parts took one worker "
             f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
             f"{its['two_of_one']:.2f} times as long as one. Two workers that each train a model of their own, without "
-            f"a word to each other, took {its['slower_beside_another']:.2f} times as long as one of them alone: so much "
-            f"the processors, and what else ran on them, have in common. Each of {its['rounds']} rounds moved "
-            f"{its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of a model "
-            f"of {its['n_words']:,} words.",
+            f"a word to each other, took {its['slower_beside_another']:.2f} times as long as one of them alone: so "
+            f"much the processors, and what else ran on them, have in common. Each of {its['rounds']} rounds moved "
+            f"{its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of a "
+            f"model of {its['n_words']:,} words.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -238,11 +238,10 @@ def averaging_in_parts() -> str:
             means = [f"{statistics.fmean(of_parts['accuracy']):.1%}".replace("%", " %") for of_parts in its.values()]
             spread = 100 * statistics.stdev(its["1"]["accuracy"])
             lines.append(f"| {name}, `{system}` | {' | '.join(means)} | ± {spread:.1f} |")
-    workers = result["workers"]
-    for system, its in ((name, its) for name, its in workers.items() if isinstance(its, dict)):
+    for system, its in ((name, its) for name, its in result["workers"].items() if isinstance(its, dict)):
         lines += [
             "",
-            f"An epoch of `{system}` on {workers['n_documents']:,} reviews in 2 parts took one worker "
+            f"An epoch of `{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
             f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
             f"{its['two_of_one']:.2f} times as long as one. Two workers that each train a model of their own, without "
             f"a word to each other, took {its['slower_beside_another']:.2f} times as long as one of them alone: so "

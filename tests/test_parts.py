@@ -379,26 +379,43 @@ def test_a_word_that_one_part_alone_has_learns_as_fast_as_in_one_part(short_roun
     assert 0.5 < common < 2
 
 
-def test_in_a_round_a_word_gets_the_mean_of_the_parts_that_have_it(documents, short_rounds, monkeypatch):
+def test_adagrad_takes_a_word_that_all_parts_have_for_as_frequent_as_in_one_part(short_rounds, monkeypatch):
+    monkeypatch.setattr(rounds, "LEAD", 0)
+    generator = np.random.default_rng(0)  # labels that nothing says: all gradients are noise
+    documents = Ragged.of((generator.integers(2, 8, (1000, 4))).tolist())
+    targets, squares = Targets.of(generator.integers(0, 2, 1000)), []
+    for n_parts in (1, 4):
+        config = replace(KINDS_OF_MODEL["Adagrad"], parts=n_parts)
+        module = AveragingModule(config, n_words=8, n_classes=2, generator=torch.Generator().manual_seed(0))
+        steps = Rounds(module, documents, targets, TRAINING, HolderHere())
+        fit(module, documents, targets, None, TRAINING, generator=np.random.default_rng(0), n_epochs=1, steps=steps)
+        squares.append(steps.optimizers[1].state[module.embedding.weight]["squares"].mean().item())
+    assert 0.6 < squares[1] / squares[0] < 1.7
+
+
+def test_in_a_round_words_are_sent_to_the_parts_that_have_them_and_all_else_is_the_mean(
+    documents, short_rounds, monkeypatch
+):
     monkeypatch.setattr(rounds, "LEAD", 0)
     (texts, codes), holder = documents, Recording()
-    targets = Targets.of(codes)
-    module, _, _ = averaging(texts, targets, 3, holder=holder, n_epochs=1)
-    before, after = holder.rounds[-1], module.embedding.weight.detach().numpy()
-    tables = {"weights embedding.weight", "optimizer 1 0 squares"}
-    assert all(set(own) == set(changes) == tables for (_, _, own, *_), (changes, *_) in before)
-    sent = [own["weights embedding.weight"] for (_, _, own, *_), _ in before]
-    assert len({len(each) for each in sent}) > 1  # its own words alone
-    parts_of_word = np.concatenate([n_of_word for (_, n_of_word, *_), _ in before])
-    assert set(parts_of_word) == {1, 2, 3}
-    new = {row.tobytes() for row in after}
-    ended = [
-        own["weights embedding.weight"] + changes["weights embedding.weight"]
-        for (_, _, own, *_), (changes, *_) in before
-    ]
-    alone = [row.tobytes() in new for rows, ((_, n, *_), _) in zip(ended, before, strict=True) for row in rows[n == 1]]
-    assert all(alone)
-    bias = np.mean([others["weights bias"] for _, (_, others, _) in before], axis=0)
+    module, steps, _ = averaging(texts, Targets.of(codes), 3, holder=holder, n_epochs=1)
+    last, table, squares = holder.rounds[-1], "weights embedding.weight", "optimizer 1 0 squares"
+    expected, n_parts = module.embedding.weight.detach().numpy().copy(), np.zeros(N_ROWS)
+    for (piece, n_of_word, own, *_), (changes, _, _) in last:
+        assert set(own) == set(changes) == {table, squares}
+        (words,) = (words for words, held in steps._pieces if held is piece)
+        assert 0 < len(words) < N_ROWS
+        assert len(n_of_word) == len(own[table]) == len(words)
+        is_first = n_parts[words] == 0
+        expected[words[is_first]] = own[table][is_first]
+        n_parts[words] += 1
+    for (piece, n_of_word, *_), (changes, _, _) in last:
+        (words,) = (words for words, held in steps._pieces if held is piece)
+        np.testing.assert_array_equal(n_of_word, n_parts[words])
+        expected[words] += changes[table]
+    assert {1, 2, 3} <= set(n_parts)
+    np.testing.assert_array_equal(module.embedding.weight.detach().numpy(), expected)
+    bias = np.mean([others["weights bias"] for _, (_, others, _) in last], axis=0)
     np.testing.assert_allclose(module.bias.detach().numpy(), bias, rtol=1e-6)
 
 

@@ -29,6 +29,8 @@ from bywords.text.ragged import Ragged
 from bywords.training import loop, rounds
 from bywords.training.loop import fit
 from bywords.training.rounds import Rounds
+from bywords.training.state import arrays_of_training
+from bywords.training.steps import Batches
 
 N_ROWS, N_DOCUMENTS, N_LEARNED = 300, 4000, 2000
 
@@ -348,6 +350,16 @@ def test_averaging_models_are_as_often_right_in_parts(documents, rows, model, ki
     assert f"Trained in {n_parts} parts, " in steps.said(len(history.epochs))
 
 
+def test_documents_that_count_nothing_teach_no_part_anything(documents, rows, short_rounds):
+    (texts, codes), learned = documents, rows[0][::2]
+    right = np.minimum(codes, 1)
+    counts = np.arange(len(codes)) % 2
+    wrong = Targets.of(np.where(counts, right, 1 - right), weights=counts.astype(float)).select(learned)
+    valid = texts.select(rows[1][::4]), Targets.of(right).select(rows[1][::4])
+    _, _, history = averaging(texts.select(learned), wrong, 3, model="Adam", valid=valid)
+    assert history.epochs[history.best_epoch - 1].valid_accuracy > 0.95
+
+
 class Recording(HolderHere):
     """Keeps what was sent to parts in rounds, and what came back."""
 
@@ -381,16 +393,19 @@ def test_a_word_that_one_part_alone_has_learns_as_fast_as_in_one_part(short_roun
 
 def test_adagrad_takes_a_word_that_all_parts_have_for_as_frequent_as_in_one_part(short_rounds, monkeypatch):
     monkeypatch.setattr(rounds, "LEAD", 0)
-    generator = np.random.default_rng(0)  # labels that nothing says: all gradients are noise
+    generator = np.random.default_rng(2)  # labels that nothing says: all gradients are noise
     documents = Ragged.of((generator.integers(2, 8, (1000, 4))).tolist())
     targets, squares = Targets.of(generator.integers(0, 2, 1000)), []
     for n_parts in (1, 4):
         config = replace(KINDS_OF_MODEL["Adagrad"], parts=n_parts)
         module = AveragingModule(config, n_words=8, n_classes=2, generator=torch.Generator().manual_seed(0))
-        steps = Rounds(module, documents, targets, TRAINING, HolderHere())
+        if n_parts > 1:
+            steps = Rounds(module, documents, targets, TRAINING, HolderHere())
+        else:
+            steps = Batches(module, documents, targets, TRAINING)
         fit(module, documents, targets, None, TRAINING, generator=np.random.default_rng(0), n_epochs=1, steps=steps)
-        squares.append(steps.optimizers[1].state[module.embedding.weight]["squares"].mean().item())
-    assert 0.6 < squares[1] / squares[0] < 1.7
+        squares.append(arrays_of_training(module, steps.optimizers, None)["optimizer 1 0 squares"].mean())
+    assert 0.5 < squares[1] / squares[0] < 1.5
 
 
 def test_in_a_round_words_are_sent_to_the_parts_that_have_them_and_all_else_is_the_mean(

@@ -44,6 +44,7 @@ STEPS = 32  # of each part in a round: with more they drift apart, with fewer mo
 LEAD = 32  # steps that one part makes alone, at least; at their end the rates have risen
 MOST_ROUNDS = 100  # of an epoch: with more, what is known of each piece would take more room than the weights
 LEAST_BATCH = 8  # documents of a part: with fewer, a step costs more than its documents do
+SQUARES = " exp_avg_sq", " squares"  # how the names end of sums of squares of gradients
 TABLE, CONSTANT = "embedding.weight", "weights word_weight"  # that a row a word has, in training
 
 Words = npt.NDArray[np.int32]
@@ -193,6 +194,9 @@ class Rounds:
         for (words, _), (changes, _, _) in zip(pieces, found, strict=True):
             for name, change in changes.items():
                 whole[name][words] += change
+        for name in self._tables:
+            if name.endswith(SQUARES):  # rounding may have left less than nothing
+                np.maximum(whole[name], 0, out=whole[name])
         for name, array in others.items():
             if name.endswith(" step"):
                 array[...] = max(its[name] for _, its, _ in found)
@@ -264,5 +268,4 @@ def _stepped(piece: Piece, n_of_word: Floats, own: Arrays, seed: int, shared: Sh
 
 def _times(name: str, array: npt.NDArray[Any], roots: Floats) -> npt.NDArray[Any] | float:
     """How many times as large the rows of a table are outside of a round; squares of gradients are as large."""
-    is_square = name.endswith((" exp_avg_sq", " squares"))
-    return 1.0 if is_square else roots.reshape(-1, *[1] * (array.ndim - 1))
+    return 1.0 if name.endswith(SQUARES) else roots.reshape(-1, *[1] * (array.ndim - 1))

@@ -397,7 +397,7 @@ def test_adagrad_takes_a_word_that_all_parts_have_for_as_frequent_as_in_one_part
     documents = Ragged.of((generator.integers(2, 8, (1000, 4))).tolist())
     targets, squares = Targets.of(generator.integers(0, 2, 1000)), []
     for n_parts in (1, 4):
-        config = replace(KINDS_OF_MODEL["Adagrad"], parts=n_parts)
+        config = AveragingConfig(dimension=8, by_row=True, parts=n_parts)
         module = AveragingModule(config, n_words=8, n_classes=2, generator=torch.Generator().manual_seed(0))
         if n_parts > 1:
             steps = Rounds(module, documents, targets, TRAINING, HolderHere())

@@ -50,7 +50,7 @@ from bywords.training.rounds import Rounds
 ROOT = Path(__file__).parents[1]
 SETS = {
     "imdb": ("dan",),
-    "20newsgroups": ("dan", "averaging"),
+    "20newsgroups": ("dan",),
     "trec6": ("dan", "dan-ngrams", "averaging"),
 }
 PARTS, N_SPLITS, MOST_LOST = (1, 2, 3, 7), 3, 0.01

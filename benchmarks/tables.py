@@ -239,14 +239,15 @@ def averaging_in_parts() -> str:
             spread = 100 * statistics.stdev(its["1"]["accuracy"])
             lines.append(f"| {name}, `{system}` | {' | '.join(means)} | ± {spread:.1f} |")
     for system, its in ((name, its) for name, its in result["workers"].items() if isinstance(its, dict)):
+        pairs = zip(its["seconds"]["two workers"], its["seconds"]["one worker"], strict=True)
+        ratios = ", ".join(f"{two / one:.2f}" for two, one in pairs)
         lines += [
             "",
-            f"An epoch of `{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
+            f"On a machine busy with other work, load {result['workers']['load']:.0f} on two processors, an epoch of "
+            f"`{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
             f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
-            f"{its['two_of_one']:.2f} times as long as one. Two workers that each train a model of their own, without "
-            f"a word to each other, took {its['slower_beside_another']:.2f} times as long as one of them alone: so "
-            f"much the processors, and what else ran on them, have in common. Each of {its['rounds']} rounds moved "
-            f"{its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of a "
+            f"{its['two_of_one']:.2f} times as long as one, the median of {ratios}. Each of {its['rounds']} rounds "
+            f"moved {its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of a "
             f"model of {its['n_words']:,} words.",
         ]
     return "\n".join(lines) + "\n"

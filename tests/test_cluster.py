@@ -133,6 +133,7 @@ def test_what_stays_with_workers_is_worked_on_there(workers, tmp_path):
     for number in range(3):
         sums = sums * (1 if number == 0 else 2) + number + np.arange(4)[:, np.newaxis]
     np.testing.assert_array_equal([total for total, _ in found], sums)
+    assert [set(workers.fetch(its)) for its in held] == [{"sum"}] * 4
     with pytest.raises(DataError, match=r"^new.csv, line 4: no text.$"):
         list(workers.map_held(cluster_work.refused_with, [(3, 1)], 1))
 

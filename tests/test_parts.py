@@ -416,7 +416,7 @@ def test_in_a_round_words_are_sent_to_the_parts_that_have_them_and_all_else_is_t
     module, steps, _ = averaging(texts, Targets.of(codes), 3, holder=holder, n_epochs=1)
     last, table, squares = holder.rounds[-1], "weights embedding.weight", "optimizer 1 0 squares"
     expected, n_parts = module.embedding.weight.detach().numpy().copy(), np.zeros(N_ROWS)
-    for (piece, n_of_word, own, *_), (changes, _, _) in last:
+    for (piece, n_of_word, own, *_), (_, _, changes) in last:
         assert set(own) == set(changes) == {table, squares}
         (words,) = (words for words, held in steps._pieces if held is piece)
         assert 0 < len(words) < N_ROWS
@@ -424,13 +424,13 @@ def test_in_a_round_words_are_sent_to_the_parts_that_have_them_and_all_else_is_t
         is_first = n_parts[words] == 0
         expected[words[is_first]] = own[table][is_first]
         n_parts[words] += 1
-    for (piece, n_of_word, *_), (changes, _, _) in last:
+    for (piece, n_of_word, *_), (_, _, changes) in last:
         (words,) = (words for words, held in steps._pieces if held is piece)
         np.testing.assert_array_equal(n_of_word, n_parts[words])
         expected[words] += changes[table]
     assert {1, 2, 3} <= set(n_parts)
     np.testing.assert_array_equal(module.embedding.weight.detach().numpy(), expected)
-    bias = np.mean([others["weights bias"] for _, (_, others, _) in last], axis=0)
+    bias = np.mean([others["weights bias"] for _, (others, _, _) in last], axis=0)
     np.testing.assert_allclose(module.bias.detach().numpy(), bias, rtol=1e-6)
 
 

@@ -187,22 +187,28 @@ class Rounds:
             Shared(self._model.config, self._config, others, self._n_classes, len(pieces), start, end, item.led)
         )
         chunks = (
-            (held, n_of_word[words], {name: whole[name][words] for name in self._tables}, seed, shared)
+            (
+                held,
+                n_of_word[words],
+                self._holder.hold({name: whole[name][words] for name in self._tables}),
+                seed,
+                shared,
+            )
             for (words, held), seed in zip(pieces, item.seeds, strict=True)
         )
-        found = list(self._holder.map_held(_stepped, chunks))  # before anything is changed: what is sent is of before
-        for (words, _), (changes, _, _) in zip(pieces, found, strict=True):
-            for name, change in changes.items():
+        found = list(self._holder.map_held(_stepped, chunks, 1))  # before anything is changed: that is what is sent
+        for (words, _), (_, _, changes) in zip(pieces, found, strict=True):
+            for name, change in self._holder.fetch(changes).items():
                 whole[name][words] += change
         for name in self._tables:
             if name.endswith(SQUARES):  # rounding may have left less than nothing
                 np.maximum(whole[name], 0, out=whole[name])
         for name, array in others.items():
             if name.endswith(" step"):
-                array[...] = max(its[name] for _, its, _ in found)
+                array[...] = max(its[name] for its, _, _ in found)
             else:
-                array[...] = sum(its[name] for _, its, _ in found) / len(found)
-        return float(sum(loss for _, _, loss in found))
+                array[...] = sum(its[name] for its, _, _ in found) / len(found)
+        return float(sum(loss for _, loss, _ in found))
 
 
 def n_batches(n_documents: int, config: TrainingConfig, n_parts: int) -> int:
@@ -224,10 +230,10 @@ def _cut(
     return words, Piece(replace(bags, ids=ids.astype(np.int32), n_rows=len(words)), codes, weights)
 
 
-def _stepped(piece: Piece, n_of_word: Floats, own: Arrays, seed: int, shared: Shared) -> tuple[Arrays, Arrays, float]:
+def _stepped(piece: Piece, n_of_word: Floats, own: Arrays, seed: int, shared: Shared) -> tuple[Arrays, float, Arrays]:
     """The steps of one part in a round.
 
-    Returns: how much the rows of its words are to change, the other arrays as they are then, and its losses, added up.
+    Returns: the arrays that all have, as they are then; its losses, added up; how much the rows of its words change.
     """
     with threads(1):
         module, optimizers = shared.module(len(n_of_word), own[f"weights {TABLE}"].shape[1], seed)
@@ -263,7 +269,7 @@ def _stepped(piece: Piece, n_of_word: Floats, own: Arrays, seed: int, shared: Sh
         changes[name] = arrays[name] * _times(name, array, roots)
         changes[name] -= array
         changes[name] /= n_of_word.reshape(-1, *[1] * (array.ndim - 1))
-    return changes, {name: arrays[name] for name in shared.arrays}, loss
+    return {name: arrays[name] for name in shared.arrays}, loss, changes
 
 
 def _times(name: str, array: npt.NDArray[Any], roots: Floats) -> npt.NDArray[Any] | float:

@@ -85,12 +85,14 @@ class Rates:
     """The learning rates of optimizers."""
 
     def __init__(self, optimizers: list[Any]) -> None:
-        self._groups = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+        self._optimizers = optimizers  # whose groups are others after a checkpoint
+        self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
 
     def set(self, share: float) -> None:
         """All as they were at the start, times a share."""
-        for group, rate in self._groups:
-            group["lr"] = rate * share
+        for optimizer, its_rates in zip(self._optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
+                group["lr"] = rate * share
 
 
 def relative_weights(targets: Targets) -> npt.NDArray[np.float64] | None:

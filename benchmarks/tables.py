@@ -238,12 +238,13 @@ def averaging_in_parts() -> str:
             means = [f"{statistics.fmean(of_parts['accuracy']):.1%}".replace("%", " %") for of_parts in its.values()]
             spread = 100 * statistics.stdev(its["1"]["accuracy"])
             lines.append(f"| {name}, `{system}` | {' | '.join(means)} | ± {spread:.1f} |")
-    for system, its in ((name, its) for name, its in result["workers"].items() if isinstance(its, dict)):
+    workers = result.get("workers", {})  # measured apart, on a machine that is not too busy
+    for system, its in ((name, its) for name, its in workers.items() if isinstance(its, dict)):
         pairs = zip(its["seconds"]["two workers"], its["seconds"]["one worker"], strict=True)
         ratios = ", ".join(f"{two / one:.2f}" for two, one in pairs)
         lines += [
             "",
-            f"On a machine busy with other work, load {result['workers']['load']:.0f} on two processors, an epoch of "
+            f"On a machine busy with other work, load {workers['load']:.0f} on two processors, an epoch of "
             f"`{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
             f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
             f"{its['two_of_one']:.2f} times as long as one, the median of {ratios}. Each of {its['rounds']} rounds "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def main() -> None:
         ("docs/scale.md", "reading to train"): [reading_to_train],
         ("docs/large-data.md", "vectors on disk"): [vectors_on_disk],
         ("docs/scale.md", "fit in parts"): [fit_in_parts],
+        ("docs/scale.md", "averaging in parts"): [averaging_in_parts],
         ("docs/scale.md", "terabyte"): [terabyte],
     }
     for (page, name), makers in tables.items():
@@ -269,6 +271,34 @@ def reading_to_train() -> str:
         f"From {training['csv']['n_bytes'] / 1e6:,.0f} MB of csv and {training['jsonl']['n_bytes'] / 1e6:,.0f} MB of "
         f"JSON lines. Where workers read, {out} GB go out for each GB, and {back} GB come back, the ids above all.",
     ]
+    return "\n".join(lines) + "\n"
+
+
+def averaging_in_parts() -> str:
+    """How often averaging models in parts are right, and what workers bring."""
+    result = read_result("data_parallel")
+    lines = [
+        "| | one part, as without `--parts` | 2 parts | 3 parts | 7 parts | spread of one part |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("imdb", "20newsgroups", "trec6"):
+        for system, its in result[name].items():
+            means = [f"{statistics.fmean(of_parts['accuracy']):.1%}".replace("%", " %") for of_parts in its.values()]
+            spread = 100 * statistics.stdev(its["1"]["accuracy"])
+            lines.append(f"| {name}, `{system}` | {' | '.join(means)} | ± {spread:.1f} |")
+    workers = result.get("workers", {})  # measured apart, on a machine that is not too busy
+    for system, its in ((name, its) for name, its in workers.items() if isinstance(its, dict)):
+        pairs = zip(its["seconds"]["two workers"], its["seconds"]["one worker"], strict=True)
+        ratios = ", ".join(f"{two / one:.2f}" for two, one in pairs)
+        lines += [
+            "",
+            f"On a machine busy with other work, load {workers['load']:.0f} on two processors, an epoch of "
+            f"`{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
+            f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
+            f"{its['two_of_one']:.2f} times as long as one, the median of {ratios}. Each of {its['rounds']} rounds "
+            f"moved {its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of "
+            f"a model of {its['n_words']:,} words.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -50,7 +50,7 @@ LIGHT = ("predict", "evaluate", "explain", "info", "systems", "vectors info", "v
 GOOD = [
     "train data.csv --system tfidf-nb --out out",
     "train data.csv --system tfidf-svc --parts 2 --out out",
-    "train data.csv --system dan --out out --set training.max_epochs=1 --checkpoint kept",
+    "train data.csv --system dan --out out --set training.max_epochs=1 --checkpoint kept --parts 2",
     "train data.csv --system averaging-glove --vectors vectors.txt --out out --set training.max_epochs=1",
     "train data.csv --system word2vec-mean --out out --set vectors.dimension=8 --set vectors.n_epochs=1",
     "train data.csv --on-disk ids --out out --set training.max_epochs=1",

@@ -36,6 +36,7 @@ from bywords.systems import SYSTEMS
 from bywords.text import threads
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
+from bywords.training import rounds
 from bywords.training.callback import Callback
 from bywords.training.on_disk import as_on_disk, fit_on_disk
 
@@ -176,6 +177,7 @@ def test_what_stays_with_workers_is_worked_on_there(workers, tmp_path):
     for number in range(3):
         sums = sums * (1 if number == 0 else 2) + number + np.arange(4)[:, np.newaxis]
     np.testing.assert_array_equal([total for total, _ in found], sums)
+    assert [set(workers.fetch(its)) for its in held] == [{"sum"}] * 4
     with pytest.raises(DataError, match=r"^new.csv, line 4: no text.$"):
         list(workers.map_held(cluster_work.refused_with, [(3, 1)], 1))
 
@@ -346,17 +348,32 @@ def stored(labelled):
     )  # fmt: skip
 
 
-def fitted_bytes(stored, callback=None, workers=None, **settings):
-    config = SYSTEMS["tfidf-svc"]
-    config = replace(config, model=replace(config.model, parts=3, **settings))
+def fitted_bytes(stored, callback=None, workers=None, system="tfidf-svc", **settings):
+    config = SYSTEMS[system]
+    training = config.training and replace(config.training, batch_size=16, max_epochs=2)
+    config = replace(config, model=replace(config.model, parts=3, **settings), training=training)
     fitted = fit_on_disk(config, stored, able=[], callback=callback, workers=workers)
     return [array.tobytes() for array in fitted.model.arrays().values()], fitted.record.notes
 
 
-@pytest.mark.parametrize("estimator", ["svc", "nb-svc", "nb"])
-def test_workers_fit_the_same_bits_as_this_process(stored, workers, estimator):
-    here = fitted_bytes(stored, estimator=estimator)
-    assert fitted_bytes(stored, workers=workers, estimator=estimator) == here
+@pytest.fixture(autouse=True, scope="module")
+def short_rounds():
+    """Several rounds of a fit of an averaging model to few documents."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounds, "STEPS", 2)
+        patch.setattr(rounds, "LEAD", 3)
+        yield
+
+
+FITS = [
+    *({"estimator": estimator} for estimator in ("svc", "nb-svc", "nb")), {"system": "dan"}, {"system": "averaging"}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", FITS, ids=lambda settings: next(iter(settings.values())))
+def test_workers_fit_the_same_bits_as_this_process(stored, workers, settings):
+    here = fitted_bytes(stored, **settings)
+    assert fitted_bytes(stored, workers=workers, **settings) == here
     assert not list(stored.train.documents.folder.glob(".*"))
 
 
@@ -379,6 +396,22 @@ def test_a_worker_that_is_killed_in_a_round_changes_no_bit_and_its_part_goes_on(
     assert killed
     assert found[0] == found[1] == fitted_bytes(stored)
     assert n_submitted[0] < n_submitted[1] <= n_submitted[0] + 4  # what waited is done again, nothing else
+
+
+def test_a_worker_that_is_killed_while_an_averaging_model_learns_changes_no_bit(stored, two_processes, monkeypatch):
+    submit, killed, n_submitted = local.LocalExecutor._submit, [], itertools.count()
+
+    def killing(self, *task):
+        pending = submit(self, *task)
+        if next(n_submitted) == 17:  # in a round of all parts
+            killed.extend(self._pool._processes)
+            os.kill(killed[0], signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    assert fitted_bytes(stored, workers=two_processes, system="dan") == fitted_bytes(stored, system="dan")
+    assert killed
+    assert next(n_submitted) > 25
 
 
 class Losing(Callback):
@@ -424,15 +457,16 @@ def losing_all(monkeypatch, at):
     return passes
 
 
-def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
+@pytest.mark.parametrize(("system", "first"), [("tfidf-svc", "_counted"), ("dan", "_cut")])
+def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch, system, first):
     passes = losing_all(monkeypatch, at=7)
-    assert fitted_bytes(stored, workers=two_processes) == fitted_bytes(stored)
-    assert passes.count("_counted") == 2
+    assert fitted_bytes(stored, workers=two_processes, system=system) == fitted_bytes(stored, system=system)
+    assert passes.count(first) == 2
 
 
-@pytest.mark.parametrize("on", [["--on", "local:1"], []])
-def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywords, labelled):
-    system = ["--system", "tfidf-svc", "--parts", "3"]
+@pytest.mark.parametrize(("system", "on"), [("tfidf-svc", ["--on", "local:1"]), ("tfidf-svc", []), ("dan", [])])
+def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(system, on, bywords, labelled):
+    system = ["--system", system, "--parts", "3"]
     assert bywords("train", "labelled.csv", "--on-disk", "ids", "--out", "here", *system)[0] == 0
     code, out, _ = bywords(
         "train", "labelled.csv", *on, *(["--on-disk", "ids"] if not on else []), "--out", "there", *system
@@ -734,10 +768,8 @@ def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, tw
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):
     code, _, said = bywords("train", "labelled.csv", "--parts", "2", "--system", "lstm")
     assert code == 2
-    assert (
-        "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, tfidf-svc, tfidf-nb, glove-mean"
-        in said
-    )
+    assert "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, dan, dan-ngrams, tfidf-" in said
+    assert "tfidf-nb, glove-mean" in said
 
 
 def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):

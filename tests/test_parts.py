@@ -1,10 +1,12 @@
-"""Linear models that learn from documents in parts: what they learn does not depend on how many there are."""
+"""Models that learn from documents in parts: what they learn depends little, or not at all, on how many there are."""
 
 import gc
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from small_corpus import small_corpus
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, CheckpointError, Run
@@ -14,13 +16,21 @@ from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.models import svm, svm_in_parts
+from bywords.models.averaging import AveragingConfig
 from bywords.models.bags_in_parts import BagsInParts, parts_of
+from bywords.models.modules.averaging import AveragingModule
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.models.svm_in_parts import support_vectors_in_parts
+from bywords.system_config import TrainingConfig
 from bywords.systems import SYSTEMS
 from bywords.text.bags import Bags
 from bywords.text.ragged import Ragged
+from bywords.training import loop, rounds
+from bywords.training.loop import fit
+from bywords.training.rounds import Rounds
+from bywords.training.state import arrays_of_training
+from bywords.training.steps import Batches
 
 N_ROWS, N_DOCUMENTS, N_LEARNED = 300, 4000, 2000
 
@@ -256,7 +266,7 @@ def test_bags_in_parts_answer_as_bags_in_one(documents, rows):
         np.testing.assert_array_equal(parts.products(some, matrix), whole.products(some, matrix))
 
 
-@pytest.mark.parametrize("system", ["tfidf-svc", "tfidf-nb"])
+@pytest.mark.parametrize("system", ["tfidf-svc", "tfidf-nb", "dan", "averaging"])
 def test_an_estimator_learns_in_parts_and_says_so(system):
     corpus = small_corpus()
     classifier = TextClassifier(system).set_params(model__parts=3).fit(corpus.texts, corpus.names())
@@ -288,3 +298,215 @@ def test_parts_whose_documents_all_count_the_same_are_weighed_against_each_other
         for its in (weighed(Bags.of(texts.select(few), N_ROWS)), in_parts(texts.select(few), len(few)))
     )
     np.testing.assert_allclose(parts, whole, rtol=1e-6, atol=1e-6)
+
+
+# Averaging models.
+
+TRAINING = TrainingConfig(batch_size=32, learning_rate=0.03, row_learning_rate=0.5, decay=True, max_epochs=4)
+KINDS_OF_MODEL = {"Adagrad": AveragingConfig(dimension=8, hidden_layers=1, by_row=True), "Adam": AveragingConfig()}
+
+
+@pytest.fixture
+def short_rounds(monkeypatch):
+    monkeypatch.setattr(rounds, "STEPS", 4)
+    monkeypatch.setattr(rounds, "LEAD", 6)
+
+
+def averaging(documents, targets, n_parts, *, model="Adagrad", holder=None, valid=None, seed=0, **arguments):
+    """A module that has been trained, its rounds, and how it went."""
+    config = replace(KINDS_OF_MODEL[model], parts=n_parts)
+    module = AveragingModule(
+        config, n_words=N_ROWS, n_classes=targets.n_classes, generator=torch.Generator().manual_seed(seed)
+    )
+    steps = Rounds(module, documents, targets, TRAINING, holder or HolderHere()) if n_parts > 1 else None
+    generator = np.random.default_rng(seed)
+    history = fit(module, documents, targets, valid, TRAINING, generator=generator, steps=steps, **arguments)
+    return module, steps, history
+
+
+def bits(module):
+    return [tensor.numpy().tobytes() for tensor in module.state_dict().values()]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "n_parts"),
+    [
+        ("Adagrad", "two classes", 7),
+        ("Adagrad", "many labels", 2),
+        ("Adam", "three classes", 3),
+        ("Adam", "weighed", 7),
+    ],
+)
+def test_averaging_models_are_as_often_right_in_parts(documents, rows, model, kind, n_parts, short_rounds):
+    (texts, codes), (learned, others) = documents, (rows[0], rows[1][::4])
+    targets = targets_of(kind, codes)
+    valid = texts.select(others), targets.select(others)
+    right = []
+    for n in (1, n_parts):
+        _, steps, history = averaging(texts.select(learned), targets.select(learned), n, model=model, valid=valid)
+        right.append(history.epochs[history.best_epoch - 1].valid_accuracy)
+    assert right[0] > 0.97
+    assert right[1] > right[0] - 0.02
+    assert f"Trained in {n_parts} parts, " in steps.said(len(history.epochs))
+
+
+def test_documents_that_count_nothing_teach_no_part_anything(documents, rows, short_rounds):
+    (texts, codes), learned = documents, rows[0][::2]
+    right = np.minimum(codes, 1)
+    counts = np.arange(len(codes)) % 2
+    wrong = Targets.of(np.where(counts, right, 1 - right), weights=counts.astype(float)).select(learned)
+    valid = texts.select(rows[1][::4]), Targets.of(right).select(rows[1][::4])
+    _, _, history = averaging(texts.select(learned), wrong, 3, model="Adam", valid=valid)
+    assert history.epochs[history.best_epoch - 1].valid_accuracy > 0.95
+
+
+class Recording(HolderHere):
+    """Keeps what was sent to parts in rounds, and what came back."""
+
+    def __init__(self):
+        super().__init__()
+        self.rounds = []
+
+    def map_held(self, work, chunks, n_held=0):
+        chunks = list(chunks)
+        found = list(super().map_held(work, chunks, n_held))
+        if work.__name__ == "_stepped":
+            self.rounds.append(list(zip(chunks, found, strict=True)))
+        return iter(found)
+
+
+def test_a_word_that_one_part_alone_has_learns_as_fast_as_in_one_part(short_rounds, monkeypatch):
+    monkeypatch.setattr(rounds, "LEAD", 0)
+    texts = [[2 + code, 4 + number] for number in range(64) for code in (0, 1)]  # two words of all, 64 of two documents
+    documents, targets = Ragged.of(texts), Targets.of(np.tile([0, 1], 64))
+    moved = []
+    for n_parts in (1, 4):
+        module, _, _ = averaging(documents, targets, n_parts, n_epochs=1)
+        start = AveragingModule(
+            module.config, n_words=N_ROWS, n_classes=2, generator=torch.Generator().manual_seed(0)
+        ).embedding.weight
+        moved.append((module.embedding.weight - start).detach().norm(dim=1).numpy())
+    rare, common = (np.mean(moved[1][its]) / np.mean(moved[0][its]) for its in (slice(4, 68), slice(2, 4)))
+    assert 0.7 < rare < 1.5
+    assert 0.5 < common < 2
+
+
+def test_adagrad_takes_a_word_that_all_parts_have_for_as_frequent_as_in_one_part(short_rounds, monkeypatch):
+    monkeypatch.setattr(rounds, "LEAD", 0)
+    generator = np.random.default_rng(2)  # labels that nothing says: all gradients are noise
+    documents = Ragged.of((generator.integers(2, 8, (1000, 4))).tolist())
+    targets, squares = Targets.of(generator.integers(0, 2, 1000)), []
+    for n_parts in (1, 4):
+        config = AveragingConfig(dimension=8, by_row=True, parts=n_parts)
+        module = AveragingModule(config, n_words=8, n_classes=2, generator=torch.Generator().manual_seed(0))
+        if n_parts > 1:
+            steps = Rounds(module, documents, targets, TRAINING, HolderHere())
+        else:
+            steps = Batches(module, documents, targets, TRAINING)
+        fit(module, documents, targets, None, TRAINING, generator=np.random.default_rng(0), n_epochs=1, steps=steps)
+        squares.append(arrays_of_training(module, steps.optimizers, None)["optimizer 1 0 squares"].mean())
+    assert 0.5 < squares[1] / squares[0] < 1.5
+
+
+def test_in_a_round_words_are_sent_to_the_parts_that_have_them_and_all_else_is_the_mean(
+    documents, short_rounds, monkeypatch
+):
+    monkeypatch.setattr(rounds, "LEAD", 0)
+    (texts, codes), holder = documents, Recording()
+    module, steps, _ = averaging(texts, Targets.of(codes), 3, holder=holder, n_epochs=1)
+    last, table, squares = holder.rounds[-1], "weights embedding.weight", "optimizer 1 0 squares"
+    expected, n_parts = module.embedding.weight.detach().numpy().copy(), np.zeros(N_ROWS)
+    for (piece, n_of_word, own, *_), (_, _, changes) in last:
+        assert set(own) == set(changes) == {table, squares}
+        (words,) = (words for words, held in steps._pieces if held is piece)
+        assert 0 < len(words) < N_ROWS
+        assert len(n_of_word) == len(own[table]) == len(words)
+        is_first = n_parts[words] == 0
+        expected[words[is_first]] = own[table][is_first]
+        n_parts[words] += 1
+    for (piece, n_of_word, *_), (_, _, changes) in last:
+        (words,) = (words for words, held in steps._pieces if held is piece)
+        np.testing.assert_array_equal(n_of_word, n_parts[words])
+        expected[words] += changes[table]
+    assert {1, 2, 3} <= set(n_parts)
+    np.testing.assert_array_equal(module.embedding.weight.detach().numpy(), expected)
+    bias = np.mean([others["weights bias"] for _, (others, _, _) in last], axis=0)
+    np.testing.assert_allclose(module.bias.detach().numpy(), bias, rtol=1e-6)
+
+
+def test_one_part_leads_with_rates_that_rise_and_each_document_is_learned_once_an_epoch(documents, short_rounds):
+    texts, codes, holder = documents[0].select(np.arange(0, N_DOCUMENTS, 4)), documents[1][::4], Recording()
+    _, steps, _ = averaging(texts, Targets.of(codes), 3, holder=holder, n_epochs=2)
+    sizes = [len(its) for its in holder.rounds]
+    n_first = len(sizes) - len(steps.epoch(2, np.random.default_rng(0)))
+    n_led = sizes.index(3)
+    assert set(sizes[:n_led]) == {1}
+    assert set(sizes[n_led + 1 :]) == {3}
+    for epoch in (holder.rounds[:n_first], holder.rounds[n_first:]):
+        assert sum(len(chunk[0].codes) for its in epoch for chunk, _ in its) == len(codes)
+    told = [chunk[4] for its in holder.rounds for chunk, _ in its]
+    rates = [its.rate(0, 4) for its in told]
+    assert rates[0] == pytest.approx(1 / 6)
+    assert rates[1] > 2 * rates[0]
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[n_led::3]))
+    assert rates[-1] < 0.6
+
+
+def test_the_bits_of_an_averaging_model_depend_on_parts_and_seed_and_not_on_where_they_are(
+    documents, tmp_path, short_rounds
+):
+    texts, codes = documents[0].select(np.arange(0, N_DOCUMENTS, 10)), documents[1][::10]
+    targets = Targets.of(codes)
+    first = bits(averaging(texts, targets, 3)[0])
+    assert bits(averaging(texts, targets, 3, holder=HolderHere(tmp_path))[0]) == first
+    assert bits(averaging(texts, targets, 2)[0]) != first
+    assert bits(averaging(texts, targets, 3, seed=1)[0]) != first
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("model", KINDS_OF_MODEL)
+@pytest.mark.parametrize("until", [(1, 2), (2, 3)])
+def test_an_averaging_model_that_was_interrupted_goes_on_from_the_last_round_to_the_same_bits(
+    documents, tmp_path, short_rounds, monkeypatch, until, model
+):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN", 0)
+    texts, codes = documents[0].select(np.arange(0, N_DOCUMENTS, 10)), documents[1][::10]
+    told = []
+
+    def found(checkpoint, until=None):
+        def tell(epoch, n_done, n_rounds):
+            told.append((epoch, n_done))
+            assert n_done <= n_rounds
+            if (epoch, n_done) == until:
+                raise StopError
+
+        module, _, history = averaging(
+            texts,
+            Targets.of(codes),
+            3,
+            model=model,
+            checkpoint=checkpoint,
+            on_batch=tell,
+            valid=(texts, Targets.of(codes)),
+        )
+        return bits(module), history.best_epoch
+
+    whole = found(NO_CHECKPOINT)
+    run = Run({}, {})
+    with pytest.raises(StopError):
+        found(Checkpoint.open(tmp_path / "kept", run, resume=False), until)
+    told.clear()
+    assert found(Checkpoint.open(tmp_path / "kept", run, resume=True)) == whole
+    assert told[0] == until  # the round before it was kept
+
+
+def test_frozen_word_vectors_stay_as_they_are_in_parts(documents, short_rounds, monkeypatch):
+    monkeypatch.setitem(KINDS_OF_MODEL, "frozen", AveragingConfig(frozen=True, dimension=8))
+    texts, targets = documents[0], Targets.of(documents[1])
+    module, _, history = averaging(texts, targets, 3, model="frozen", n_epochs=2)
+    start = AveragingModule(
+        module.config, n_words=N_ROWS, n_classes=3, generator=torch.Generator().manual_seed(0)
+    ).embedding.weight
+    assert torch.equal(module.embedding.weight, start)
+    assert history.epochs[1].train_loss < history.epochs[0].train_loss

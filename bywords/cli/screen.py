@@ -277,14 +277,22 @@ class ProgressLines(Callback):
         _show(f"{self.name} {what}: {n_documents:,} documents{left}")
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
+        self._share(f"epoch {epoch}", n_done, n_batches)
+
+    def piece(self, n_done: int, n_pieces: int) -> None:
+        self._share("documents to the parts", n_done, n_pieces)
+        if n_done == n_pieces:
+            self._epoch_started = time.perf_counter()
+
+    def _share(self, what: str, n_done: int, n_all: int) -> None:
         now = time.perf_counter()
         if not self.is_shown or now - self._last_shown < 0.5:
             return
         self._last_shown = now
         if n_done == 1:
             self._epoch_started = now
-        left = (now - self._epoch_started) / n_done * (n_batches - n_done)
-        _show(f"{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {rough_time(left)} left in it")
+        left = (now - self._epoch_started) / n_done * (n_all - n_done)
+        _show(f"{self.name} {what}: {n_done / n_all:.0%}, {rough_time(left)} left in it")
 
     def _line(self, text: str) -> None:
         if self.is_shown:

@@ -29,6 +29,13 @@ class Holder(ABC):
         """Something that stands for a value, to hand to `map_held`; the value goes when nobody has it any more."""
 
     @abstractmethod
+    def fetch(self, held: Any) -> Any:
+        """The value that something stands for, here. Its arrays are not to be written to.
+
+        Raises: HeldLostError where it was lost with its machine.
+        """
+
+    @abstractmethod
     def map_held(
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
     ) -> Iterator[tuple[Any, ...]]:

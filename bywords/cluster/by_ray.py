@@ -110,6 +110,14 @@ class RayExecutor(Executor):
     def hold(self, value: Any) -> Any:
         return self._ray.put(value)
 
+    def fetch(self, held: Any) -> Any:
+        try:
+            return self._result(held)
+        except WorkerLostError as error:
+            raise HeldLostError(
+                f"a machine of the cluster was lost with its part of the data: {error}. {ADVICE}"
+            ) from error
+
     def map_held(
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
     ) -> Iterator[tuple[Any, ...]]:
@@ -129,12 +137,7 @@ class RayExecutor(Executor):
 
     def _found(self, waiting: deque[list[Any]]) -> tuple[Any, ...]:
         """What the first task that waits has given."""
-        try:
-            result = self._result(waiting[0][0])
-        except WorkerLostError as error:
-            raise HeldLostError(
-                f"a machine of the cluster was lost with its part of the data: {error}. {ADVICE}"
-            ) from error
+        result = self.fetch(waiting[0][0])
         _, *held = waiting.popleft()
         if isinstance(result, Failed):
             raise result.error

@@ -28,11 +28,14 @@ class HolderHere(Holder):
             return value
         return stored(value, self._folder)
 
+    def fetch(self, held: Any) -> Any:
+        return held.read() if isinstance(held, Stored) else held
+
     def map_held(
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
     ) -> Iterator[tuple[Any, ...]]:
         def worked(chunk: tuple[Any, ...]) -> tuple[Any, ...]:
-            found = work(*(each.read() if isinstance(each, Stored) else each for each in chunk))
+            found = work(*map(self.fetch, chunk))
             n_given = len(found) - n_held
             return (*found[:n_given], *map(self.hold, found[n_given:]))
 

@@ -56,6 +56,9 @@ class LocalExecutor(Executor):
     def hold(self, value: Any) -> Stored:
         return stored(value, self._room())
 
+    def fetch(self, held: Stored) -> Any:
+        return held.read()
+
     def map_held(
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
     ) -> Iterator[tuple[Any, ...]]:

@@ -25,7 +25,7 @@ from bywords.models.base import (
 from bywords.models.counted import CountedTable
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.neural import NeuralModel
-from bywords.models.tfidf_linear import ON_FEATURES
+from bywords.models.tfidf_linear import MOST_PARTS, ON_FEATURES
 from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
 from bywords.text.memory_mapped import MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged
@@ -47,6 +47,7 @@ class AveragingConfig(ModelConfig):
     start: float = 0.1  # standard deviation of word vectors that start from scratch
     features: Features = "all"  # which of the vocabulary's rows play a part
     by_row: bool = False  # a step changes only the word vectors of its batch (Adagrad); else all that there are (Adam)
+    parts: int = 1  # of the documents, which are learned from one beside the other
     library = "torch"
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class AveragingConfig(ModelConfig):
         check_range("dropout", self.dropout, least=0, below=1)
         check_range("word_dropout", self.word_dropout, least=0, below=1)
         check_range("start", self.start, least=0, most=1_000)
+        check_range("parts", self.parts, least=1, most=MOST_PARTS)
 
     @property
     def title(self) -> str:
@@ -63,6 +65,9 @@ class AveragingConfig(ModelConfig):
 
     def with_features(self, features: Features) -> Self:
         return replace(self, features=features)
+
+    def in_parts(self, n_parts: int) -> Self | None:
+        return replace(self, parts=n_parts)
 
     @property
     def can_continue(self) -> bool:

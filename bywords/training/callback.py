@@ -24,6 +24,9 @@ class Callback:
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         """A batch of an epoch is over."""
 
+    def piece(self, n_done: int, n_pieces: int) -> None:
+        """Before a model learns in parts: a piece of the documents has gone to those who hold them."""
+
     def step(self, n_done: int, n_steps: int, what: str) -> None:
         """One of several fits is over; `what` says which."""
 
@@ -57,6 +60,9 @@ class _Bar(Callback):
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         self._move(f"epoch {epoch}", n_done, n_batches)
+
+    def piece(self, n_done: int, n_pieces: int) -> None:
+        self._move("documents to the parts", n_done, n_pieces)
 
     def step(self, n_done: int, n_steps: int, what: str) -> None:
         self._move(what, n_done, n_steps)

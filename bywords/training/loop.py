@@ -8,17 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
 from torch import Tensor
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept
 from bywords.config import typed
-from bywords.data.label_sets import Codes, LabelSets
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
@@ -27,10 +25,10 @@ from bywords.fitted import History
 from bywords.models.modules.layers import Batch, Model, predict_prepared
 from bywords.records.base import EpochRecord
 from bywords.system_config import TrainingConfig
-from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
-from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
-from bywords.training.sparse_adagrad import SparseAdagrad
+from bywords.text.memory_mapped import MappedDocuments
+from bywords.text.ragged import Ragged
 from bywords.training.state import arrays_of_training, restore_training
+from bywords.training.steps import Batches, Steps, losses_of
 from bywords.validation import check_count
 
 SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
@@ -70,6 +68,7 @@ def fit(
     checkpoint: Checkpoint = NO_CHECKPOINT,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
+    steps: Steps | None = None,
 ) -> History:
     """Train until the validation score stops rising; `model` ends with the weights of its best epoch.
 
@@ -77,6 +76,8 @@ def fit(
 
     Without validation documents it trains for `n_epochs`, on the same schedule, and keeps the last epoch's weights:
     for a second training, on all documents, when the first has shown how long.
+
+    `steps` says how they are made, a batch at a time by default; `Rounds` makes them in parts.
 
     Every epoch, and once a minute within it, the state of everything is put into `checkpoint`. What is there at the
     start is gone on from, and ends with the same bits; that the model and the data are the same, the caller knows.
@@ -86,27 +87,21 @@ def fit(
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
     """
-    run = _Run(model, valid, config, generator, checkpoint)
-    prepared = model.prepare(train)
-    weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
+    steps = steps or Batches(model, train, targets, config)
+    run = _Run(model, steps.optimizers, valid, config, generator, checkpoint)
     n_epochs = n_epochs or config.max_epochs
-    n_before, total_loss = run.restored(n_epochs, -(-len(train) // config.batch_size))
+    n_before, total_loss = run.restored(n_epochs, steps.most())
     try:
         for epoch in range(len(run.history.epochs) + 1, n_epochs + 1):
             if run.stopping.done:
                 break
             started = time.perf_counter()
-            run.wrapped.train()
             before = generator.bit_generator.state  # gives the same batches again
-            epoch_rows = _epoch_rows(prepared, config, generator)
-            for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
-                if config.decay:
-                    run.set_rates(1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs)
-                losses = _losses(run.wrapped(prepared.select(rows)), targets.codes[rows])  # (N,)
-                loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
-                run.step(loss)
-                total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
-                on_batch(epoch, n_done, len(epoch_rows))
+            items = steps.epoch(epoch, generator)
+            n_items = len(items)
+            for n_done, item in islice(enumerate(items, start=1), n_before, None):
+                total_loss += steps.take(item, epoch - 1 + (n_done - 1) / n_items, epoch - 1 + n_done / n_items)
+                on_batch(epoch, n_done, n_items)
                 run.keep_within(n_done, total_loss, before)
             record = run.judged(epoch, total_loss / len(train), started)
             n_before, total_loss = 0, 0.0
@@ -133,15 +128,17 @@ class _Run:
     """All that changes while a model is trained, and how it is kept in a checkpoint."""
 
     def __init__(
-        self, model: Model, valid: Any, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
+        self,
+        model: Model,
+        optimizers: list[Any],
+        valid: Any,
+        config: TrainingConfig,
+        generator: np.random.Generator,
+        checkpoint: Checkpoint,
     ) -> None:
-        from lightning_fabric import Fabric  # takes a second to import
-
-        self.model, self.config, self.generator, self.checkpoint = model, config, generator, checkpoint
+        self.model, self.optimizers, self.config = model, optimizers, config
+        self.generator, self.checkpoint = generator, checkpoint
         self.valid = None if valid is None else (model.prepare(valid[0]), valid[1])
-        self.fabric = Fabric(accelerator="cpu", devices=1)
-        self.wrapped, *self.optimizers = self.fabric.setup(model, *_optimizers(model, config))
-        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.stopping, self.history = EarlyStopping(config.patience), History()
         self.best_weights: dict[str, Tensor] | None = None
         self.kept = time.perf_counter()
@@ -169,22 +166,6 @@ class _Run:
             return kept.n_done, kept.total_loss
 
         return self.checkpoint.restored("training", restore) or (0, 0.0)
-
-    def set_rates(self, share: float) -> None:
-        """All learning rates as they were at the start, times a share."""
-        for optimizer, its_rates in zip(self.optimizers, self.rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
-                group["lr"] = rate * share
-
-    def step(self, loss: Tensor) -> None:
-        """One step down the gradient of the loss."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        self.fabric.backward(loss)
-        if self.config.max_norm is not None:
-            self.fabric.clip_gradients(self.wrapped, self.optimizers[0], max_norm=self.config.max_norm)
-        for optimizer in self.optimizers:
-            optimizer.step()
 
     def judged(self, epoch: int, train_loss: float, started: float) -> EpochRecord:
         """What an epoch has come to, noted in the history."""
@@ -249,46 +230,9 @@ def validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -
     Of several labels, those with a probability of ½ or more are given.
     """
     logits = predict_prepared(model, documents)
-    losses = _losses(torch.from_numpy(logits), targets.codes).numpy().astype(np.float64)
+    losses = losses_of(torch.from_numpy(logits), targets.codes).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
     predicted = LabelSets.of_table(probabilities >= 0.5) if targets.is_multilabel else probabilities.argmax(axis=1)
     loss = float(np.average(losses, weights=targets.weights if targets.weights.any() else None))
     right = score("accuracy", targets.codes, probabilities, predicted)
     return loss, right, -loss if metric == "log_loss" else score(metric, targets.codes, probabilities, predicted)
-
-
-def _losses(logits: Tensor, wanted: Codes) -> Tensor:
-    """The loss of each document, (N,), for logits (N, K) and the classes or the labels of N documents."""
-    if not isinstance(wanted, LabelSets):
-        return F.cross_entropy(logits, torch.from_numpy(wanted), reduction="none")
-    has = torch.from_numpy(wanted.table()).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, has, reduction="none").sum(dim=1)
-
-
-def _epoch_rows(
-    train: Batch, config: TrainingConfig, generator: np.random.Generator
-) -> list[npt.NDArray[np.int64]] | EpochRows:
-    if isinstance(train, MappedBags):
-        return EpochRows(cast(MappedDocuments, train.documents), config.batch_size, generator)
-    if config.like_length:
-        return like_length_rows(train.lengths, config.batch_size, generator)
-    return shuffled_rows(len(train), config.batch_size, generator)
-
-
-def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """Adam for all, but Adagrad for word vectors that get a gradient for the rows of a batch alone."""
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    by_row = {name for name in trained if name in model.by_row}
-    words = [trained[name] for name in trained if name.startswith("embedding") and name not in by_row]
-    others = [trained[name] for name in trained if not name.startswith("embedding")]
-    groups: list[dict[str, Any]] = [
-        {"params": words, "weight_decay": 0.0},
-        {"params": others, "weight_decay": config.weight_decay},
-    ]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=True)
-    ]
-    if by_row:
-        rate = config.learning_rate if config.row_learning_rate is None else config.row_learning_rate
-        optimizers.append(SparseAdagrad([trained[name] for name in sorted(by_row)], lr=rate))
-    return optimizers

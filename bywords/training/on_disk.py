@@ -163,7 +163,7 @@ class _Fit:
             checkpoint=self.checkpoint,
         )  # fmt: skip
         hears, of_parts = self.callback or Callback(), dict[str, Any]()
-        if config.model.parts > 1 or kind.fits_in_parts:
+        if (config.model.parts > 1 and not kind.trains_in_epochs) or kind.fits_in_parts:
             of_parts = {"holder": self.workers if config.model.parts > 1 else None}
             of_parts |= {"tell": hears.part if kind.fits_in_parts else hears.step}
         documents, held_out = (part.documents_for(vocabulary) for part in (corpus.train, corpus.valid))
@@ -174,7 +174,7 @@ class _Fit:
         model, history, notes = fit_model(
             config.model, train, self.targets, (valid, self.valid_targets), vocabulary=vocabulary,
             seed=self.parameters.seed, training=config.training or TrainingConfig(), aligned=aligned,
-            callback=self.callback, checkpoint=self.checkpoint,
+            callback=self.callback, checkpoint=self.checkpoint, holder=self.workers,
         )  # fmt: skip
         batches = held_out.batches(DOCUMENTS_AT_A_TIME)
         logits: Floats | TopScores

@@ -78,6 +78,27 @@ def _shapes_of_state(optimizer: Any, parameter: Tensor) -> dict[str, tuple[int, 
     return {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
 
 
+def start_states(optimizers: Sequence[Any]) -> None:
+    """Give optimizers, before their first step, what they hold after one, all 0: as they would begin themselves."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                shapes = _shapes_of_state(optimizer, parameter)
+                optimizer.state[parameter] = {name: torch.zeros(shape) for name, shape in shapes.items()}
+
+
+def names_of_state(optimizers: Sequence[Any], wanted: Tensor) -> list[str]:
+    """Those that `arrays_of_training` gives to what optimizers hold of a parameter, but for the count of steps."""
+    return [
+        f"optimizer {index} {number} {name}"
+        for index, optimizer in enumerate(optimizers)
+        for number, parameter in enumerate(each for group in optimizer.param_groups for each in group["params"])
+        if parameter is wanted
+        for name, shape in _shapes_of_state(optimizer, parameter).items()
+        if shape
+    ]
+
+
 def _named(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
     """Those whose names begin so, by the rest of their names."""
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like
+from bywords.cluster import Holder, HolderHere
 from bywords.config import typed
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
@@ -21,7 +22,7 @@ from bywords.records.base import VectorsSummary
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.memory_mapped import MappedDocuments
-from bywords.text.ragged import UNKNOWN
+from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.training.callback import Callback
@@ -134,8 +135,11 @@ def fit_model(
     start: Callable[[Model], None] = lambda module: None,
     callback: Callback | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
+    holder: Holder | None = None,
 ) -> tuple[FittedModel, History, list[str]]:
     """Fit one model to documents that it has prepared; a neural one from where `start` puts it.
+
+    Where a neural one learns in parts, `holder` gets them, else this process or a folder on its disk has them.
 
     Returns: the model, what its epochs were, and sentences that there are to say of it.
     Raises: SettingError, naming the extra to install, for a neural model where PyTorch is not there.
@@ -155,14 +159,20 @@ def fit_model(
     needed("lightning_fabric", what=f"to train {config.title}")
     from bywords.models.modules.layers import threads
     from bywords.training.loop import fit
+    from bywords.training.rounds import Rounds
 
-    with threads(neural.n_training_threads):
+    rounds = None
+    with threads(1 if config.parts > 1 else neural.n_training_threads):
+        if config.parts > 1:
+            holder = holder or HolderHere(None if isinstance(prepared, Ragged) else prepared.folder)
+            rounds = Rounds(cast(Any, module), prepared, targets, training, holder, callback.piece)
         history = fit(
             module, prepared, targets, valid, training,
             generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
-            on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
+            on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch, steps=rounds,
         )  # fmt: skip
-    return _finite(neural.from_module(config, module, vocabulary)), history, []
+    notes = [rounds.said(len(history.epochs))] if rounds is not None else []
+    return _finite(neural.from_module(config, module, vocabulary)), history, notes
 
 
 def _finite(model: FittedModel) -> FittedModel:

@@ -295,7 +295,10 @@ def averaging_in_parts() -> str:
             f"On a machine busy with other work, load {workers['load']:.0f} on two processors, an epoch of "
             f"`{system}` on {its['n_documents']:,} reviews in 2 parts took one worker "
             f"{its['one_worker_of_one_part']:.2f} times as long as a fit without parts, and two workers "
-            f"{its['two_of_one']:.2f} times as long as one, the median of {ratios}. Each of {its['rounds']} rounds "
+            f"{its['two_of_one']:.2f} times as long as one, the median of {ratios}. Two that "
+            "each train a model of their own, without a word to each other, took "
+            f"{its['slower_beside_another']:.2f} times as long as one of them alone: most of the second processor had "
+            f"other work. Each of {its['rounds']} rounds "
             f"moved {its['bytes_out_a_round'] / 1e6:.1f} MB out and {its['bytes_back_a_round'] / 1e6:.1f} MB back, of "
             f"a model of {its['n_words']:,} words.",
         ]

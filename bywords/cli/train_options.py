@@ -97,8 +97,8 @@ Parts = Annotated[
         min=1,
         metavar="N",
         help="Fit to N parts of the documents, one beside the other, and merge what they give: by the workers of --on, "
-        "which keep the parts. For auto, tfidf-svc, tfidf-nb, means of word vectors, as glove-mean, dan, dan-ngrams and "
-        "averaging.",
+        "which keep the parts. For auto, tfidf-svc, tfidf-nb, means of word vectors, as glove-mean, and averaging "
+        "models, as dan.",
     ),
 ]
 KeepTestOut = Annotated[

@@ -40,9 +40,9 @@ def write_lines(path: Path, rows) -> Path:
     return path
 
 
-def stored_of(path, folder, *, vocabulary=None, on_damage=lambda what: None, **more):
+def stored_of(path, folder, *, vocabulary=None, tell=lambda what: None, **more):
     source, vocabulary = Source(data=str(path), **more), vocabulary or VocabularyConfig()
-    return corpus_on_disk(source, folder, TokenizerConfig(), vocabulary, on_damage=on_damage)
+    return corpus_on_disk(source, folder, TokenizerConfig(), vocabulary, tell=tell)
 
 
 @pytest.fixture
@@ -358,7 +358,7 @@ def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
     assert len(stored_of(lines, tmp_path / "ids").train.codes) == 432
     assert not (tmp_path / "ids" / ".train.ids.i32.123.part").exists()
     write_state(tmp_path / "ids" / "corpus.json", {"format": FORMAT, "run": None})
-    assert len(stored_of(lines, tmp_path / "ids", on_damage=pytest.fail).train.codes) == 432
+    assert len(stored_of(lines, tmp_path / "ids", tell=pytest.fail).train.codes) == 432
 
 
 @pytest.mark.parametrize(

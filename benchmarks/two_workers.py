@@ -1,10 +1,10 @@
 """What do two of Ray's workers bring against one, where gigabytes of texts are trained on?
 
 The texts are those of `on_disk.py`; `bywords train FILE --on ray --parts 2` runs from start to end on a cluster of one
-worker and on one of two, which run already, in turn. Both models are the same bytes. The two workers and the command,
-which merges what they find, share the processors of this machine: on machines of their own they would not.
+worker and on one of two, which run already, in turn.
 
-Claim: two workers are at least 1.7 times as fast as one.
+Claim: both models are the same bytes. How much faster two workers are is measured and not claimed: they share the
+processors of this machine with each other and with the command, which merges what they find.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from on_disk import line_of, write_texts
 
 from bywords.io.datasets import load_dataset
 
-LEAST_TIMES = 1.7
 STORE_BYTES = 6 << 30  # of objects of the cluster: both parts of what is learned from, and what is made of them
 SAME = ("weights.safetensors", "vocabulary.txt")  # the rest of a model says when it was trained
 
 
 def main() -> None:
-    """Write the texts, train with one worker and with two, and assert the claim."""
+    """Write the texts, train with one worker and with two, and assert that nothing else is different."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", help="where there is room for the texts, six times")
     parser.add_argument("--megabytes", type=int, default=5_000)
@@ -53,7 +52,6 @@ def main() -> None:
     result |= {"times": result["seconds 1"] / result["seconds 2"], "load": os.getloadavg()[0]}
     write_result("two_workers", result)
     print(result)
-    assert result["times"] >= LEAST_TIMES, result
 
 
 def trained(folder: Path, n_workers: int, system: str) -> Took:

@@ -599,6 +599,21 @@ def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(
     assert sorted(found[0][2]) == ["audit.html", "label-errors.csv"]
 
 
+def test_a_worker_that_cannot_be_started_while_another_is_lost_is_started_again(monkeypatch):
+    submit, failed = local.ProcessPoolExecutor.submit, []
+
+    def failing(self, *task):
+        if not failed:
+            failed.append(task)
+            raise ValueError("bad value(s) in fds_to_keep")  # as of a file that was closed in between
+        return submit(self, *task)
+
+    monkeypatch.setattr(local.ProcessPoolExecutor, "submit", failing)
+    with local.LocalExecutor(1) as workers:
+        assert list(workers.map(pow, 2, [3, 4])) == [8, 16]
+    assert failed
+
+
 @pytest.mark.parametrize("is_on_disk", [True, False])
 def test_workers_that_are_killed_in_each_pass_of_an_audit_change_nothing(audited, monkeypatch, is_on_disk):
     map_held, submit, passes, killed = local.LocalExecutor.map_held, local.LocalExecutor._submit, [], []

@@ -72,9 +72,11 @@ class LocalExecutor(Executor):
         try:
             with _without_ctrl_c():
                 return self._pool.submit(_run, work, handed_out, chunk)
-        except BrokenProcessPool as error:  # a process was lost since; its task says so when it is asked for
+        except (BrokenProcessPool, OSError, ValueError) as error:
+            # A process was lost since; its task says so when it is asked for. Where that is being noticed while another
+            # is started, the files that this is to have are closed already, or somebody else's.
             lost: Future[Any] = Future()
-            lost.set_exception(error)
+            lost.set_exception(BrokenProcessPool(str(error)))
             return lost
 
     def _result(self, pending: Future[Any]) -> Any:

@@ -599,13 +599,13 @@ def test_the_files_of_an_audit_by_a_cluster_are_the_same_bytes(
     assert sorted(found[0][2]) == ["audit.html", "label-errors.csv"]
 
 
-def test_a_worker_that_cannot_be_started_while_another_is_lost_is_started_again(monkeypatch):
+def test_workers_that_could_not_be_started_are_started_again(monkeypatch):
     submit, failed = local.ProcessPoolExecutor.submit, []
 
     def failing(self, *task):
         if not failed:
             failed.append(task)
-            raise ValueError("bad value(s) in fds_to_keep")  # as of a file that was closed in between
+            raise ValueError("bad value(s) in fds_to_keep")
         return submit(self, *task)
 
     monkeypatch.setattr(local.ProcessPoolExecutor, "submit", failing)

@@ -69,12 +69,13 @@ class LocalExecutor(Executor):
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._n_workers, context, _end_with_parent, (self._room(),))
+            # All start before any can be lost: one that is started while that is noticed would be waited for for ever.
+            self._pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
         try:
             with _without_ctrl_c():
                 return self._pool.submit(_run, work, handed_out, chunk)
         except (BrokenProcessPool, OSError, ValueError) as error:
-            # A process was lost since; its task says so when it is asked for. Where that is being noticed while another
-            # is started, the files that this is to have are closed already, or somebody else's.
+            # A process was lost since, or could not be started; its task says so when it is asked for.
             lost: Future[Any] = Future()
             lost.set_exception(BrokenProcessPool(str(error)))
             return lost

@@ -144,7 +144,8 @@ int64_t add_counts(Call *call)
     while (left < n_left && right < n_right) {
         const bool is_left = lefts[left] <= rights[right], is_right = rights[right] <= lefts[left];
         keys[n] = is_left ? lefts[left] : rights[right];
-        counts[n++] = (is_left ? left_counts[left] : 0) + (is_right ? right_counts[right] : 0);
+        const uint64_t of_left = is_left ? (uint64_t)left_counts[left] : 0;
+        counts[n++] = (int64_t)(of_left + (is_right ? (uint64_t)right_counts[right] : 0)); /* wraps, as in numpy */
         left += is_left;
         right += is_right;
     }

@@ -1,11 +1,13 @@
 """Labelled documents that workers read by themselves are learned from as if one had read them from the beginning."""
 
 import csv
+import dataclasses
 import io
 import itertools
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -24,7 +26,7 @@ from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks
 from bywords.io.streams import Skipped
 from bywords.text.streaming_counts import NgramCounter, WordCounter
-from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 
 CONFIG = VocabularyConfig(ngrams=2)
@@ -68,6 +70,28 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", of_blocks)
 
 
+def cannot_keep(patch):
+    """What is cut has no place where it is kept: workers on other machines, or a disk that is full."""
+    shared = LabelledFile._shared
+    patch.setattr(
+        LabelledFile, "_shared", lambda *given: dataclasses.replace(shared(*given), folder=Path("/of another machine"))
+    )
+
+
+@pytest.fixture(params=["kept", "read again"])
+def kept(request, monkeypatch):
+    """Whether later passes find what the first has cut."""
+    if request.param == "read again":
+        cannot_keep(monkeypatch)
+    return request.param == "kept"
+
+
+def file_of(path, folder, workers=None, **reading):
+    """Passes over a file, which has no folder yet to keep blocks in."""
+    folder.mkdir(exist_ok=True)
+    return LabelledFile(str(path), ReadOptions(**reading), Tokenizer(), folder, lambda *_: None, workers, print)
+
+
 def written(path, documents=DOCUMENTS):
     """The documents in a file of the format that its name says."""
     texts, labels = map(list, zip(*documents, strict=True))
@@ -97,7 +121,9 @@ def both(path, folder, **more):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet", ".txt"])
-def test_what_workers_read_by_themselves_is_written_as_the_same_bytes(ending, tmp_path, small_blocks, monkeypatch):
+def test_what_workers_read_by_themselves_is_written_as_the_same_bytes(
+    ending, tmp_path, small_blocks, kept, monkeypatch
+):
     path = written(tmp_path / f"a{ending}")
     n_blocks = len(list(read_labelled_blocks(path)))
     found, read_here = [], []
@@ -108,7 +134,7 @@ def test_what_workers_read_by_themselves_is_written_as_the_same_bytes(ending, tm
     for name, workers in (("alone", None), ("by workers", Here())):
         read_here.clear()
         found.append(stored(path, tmp_path / name, workers))
-        n_passes = 3 if workers is None else 4
+        n_passes = 1 if kept else 3 if workers is None else 4
         assert len(read_here) == n_passes * (n_blocks if workers is None else 1)  # the first block of each pass
     assert found[0] == found[1]
     assert n_blocks > 8
@@ -133,16 +159,20 @@ def test_what_workers_read_by_themselves_is_written_as_the_same_bytes(ending, tm
     ],
     ids=["lists", "separator", "columns", "levels", "excluded and mapped", "two texts", "texts missing"],
 )  # fmt: skip
-def test_labels_of_every_form_come_out_the_same_by_workers(rows, reading, tmp_path, small_blocks):
+def test_labels_of_every_form_come_out_the_same_whoever_reads_them_and_however_often(
+    rows, reading, tmp_path, small_blocks, monkeypatch
+):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     alone, by_workers, n_windows = both(path, tmp_path, reading=reading)
     assert alone == by_workers
     assert n_windows > 20
+    cannot_keep(monkeypatch)
+    assert stored(path, tmp_path / "read again", reading=reading) == alone
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".txt"])
-def test_bad_rows_are_counted_and_named_as_without_workers(ending, tmp_path, small_blocks):
+def test_bad_rows_are_counted_and_named_as_without_workers(ending, tmp_path, small_blocks, kept):
     path = written(tmp_path / f"bad{ending}")
     lines = path.read_text().splitlines(keepends=True)
     bad = {".csv": 'one,"two"x,\n', ".jsonl": "no json\n", ".txt": "no label\n"}[ending]
@@ -216,9 +246,10 @@ FIELDS = st.text(st.sampled_from('ab ,"\n\r;\t|é語\U0001f600'), max_size=30)
     odd_lines=st.sets(st.integers(0, 40), max_size=2),
     block_bytes=st.integers(8, 300),
     bad_rows=st.sampled_from(["fail", "skip"]),
+    is_kept=st.booleans(),
 )
 def test_a_wild_csv_by_workers_gives_the_same_folder_or_the_same_error(
-    tmp_path_factory, rows, line_end, last_line_ends, blank_lines, odd_lines, block_bytes, bad_rows
+    tmp_path_factory, rows, line_end, last_line_ends, blank_lines, odd_lines, block_bytes, bad_rows, is_kept
 ):
     folder = tmp_path_factory.mktemp("wild")
     file = io.StringIO(newline="")
@@ -236,6 +267,8 @@ def test_a_wild_csv_by_workers_gives_the_same_folder_or_the_same_error(
         patch.setattr(read_labelled_blocks, "__kwdefaults__", of_blocks)
         patch.setattr(on_disk, "N_BUCKETS", 1 << 12)
         patch.setattr("bywords.io.pieces.LOOK_BACK_BYTES", (20,))
+        if not is_kept:
+            cannot_keep(patch)
         for workers in (None, Here()):
             try:
                 out = folder / f"ids-{len(found)}"
@@ -251,9 +284,10 @@ def test_a_wild_csv_by_workers_gives_the_same_folder_or_the_same_error(
     last_line_ends=st.booleans(),
     block_bytes=st.integers(4, 200),
     ending=st.sampled_from([".txt", ".jsonl"]),
+    is_kept=st.booleans(),
 )
 def test_wild_lines_by_workers_give_the_same_folder_or_the_same_error(
-    tmp_path_factory, lines, last_line_ends, block_bytes, ending
+    tmp_path_factory, lines, last_line_ends, block_bytes, ending, is_kept
 ):
     folder = tmp_path_factory.mktemp("wild")
     rows = []
@@ -268,6 +302,8 @@ def test_wild_lines_by_workers_give_the_same_folder_or_the_same_error(
         of_blocks = {**read_labelled_blocks.__kwdefaults__, "block_bytes": block_bytes}
         patch.setattr(read_labelled_blocks, "__kwdefaults__", of_blocks)
         patch.setattr(on_disk, "N_BUCKETS", 1 << 12)
+        if not is_kept:
+            cannot_keep(patch)
         for workers in (None, Here()):
             try:
                 found.append(stored(path, folder / f"ids-{len(found)}", workers, test_share=0.3))
@@ -277,19 +313,42 @@ def test_wild_lines_by_workers_give_the_same_folder_or_the_same_error(
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".txt"])
-def test_blocks_are_the_same_whoever_reads_them(ending, tmp_path, small_blocks, monkeypatch):
+def test_blocks_are_the_same_whoever_reads_them(ending, tmp_path, small_blocks, kept, monkeypatch):
     monkeypatch.setattr("bywords.io.csv.BLOCK_BYTES", 1_000)
     monkeypatch.setattr("bywords.io.csv.BYTES_PER_COLUMN", 1_000)  # two columns make a block twice as large
     monkeypatch.setattr("bywords.io.tables.BLOCK_ROWS", 47)  # of Parquet are read together, no whole number of blocks
     path, sizes = written(tmp_path / f"a{ending}"), []
     for workers in (None, Here()):
-        file = LabelledFile(str(path), ReadOptions(), lambda *_: None, workers, print)
+        file = file_of(path, tmp_path / "kept", workers)
         file.start(None)
         sizes.append((list(file.first("", _size, None)), list(file.again("", _size, None, lambda *_: None))))
     assert sizes[0] == sizes[1]
     assert sizes[0][0] == sizes[0][1]
     assert sum(sizes[0][0]) == len(DOCUMENTS)
     assert len(sizes[0][0]) > 5
+
+
+@pytest.mark.parametrize("workers", [None, Here()], ids=["alone", "by workers"])
+def test_what_was_cut_makes_room_for_the_ids_that_are_written(workers, tmp_path, small_blocks):
+    path, n_left = written(tmp_path / "a.csv"), []
+
+    def on_block(what, n_documents, share):
+        if what == "writing ids":
+            n_left.append(len(list((tmp_path / "ids").glob(".cut-*/*"))))
+
+    corpus_on_disk(
+        Source(data=str(path)), tmp_path / "ids", TokenizerConfig(), CONFIG, on_block=on_block, workers=workers
+    )  # fmt: skip
+    assert n_left[0] > 10
+    assert n_left == list(reversed(range(len(n_left))))
+    assert not list((tmp_path / "ids").glob(".*"))
+
+
+def test_blocks_with_more_words_than_two_bytes_tell_apart_are_written_as_others(tmp_path, small_blocks, monkeypatch):
+    path = written(tmp_path / "a.csv")
+    narrow = stored(path, tmp_path / "narrow")
+    monkeypatch.setattr("bywords.io.cut_texts.MOST_NARROW", 10)
+    assert stored(path, tmp_path / "wide") == narrow
 
 
 def test_the_fingerprint_is_of_texts_labels_and_their_order(tmp_path):
@@ -305,8 +364,8 @@ def test_the_fingerprint_is_of_texts_labels_and_their_order(tmp_path):
     assert len(found) == len(variants)
 
 
-def _size(_, corpus, __):
-    return len(corpus)
+def _size(_, texts, __):
+    return len(texts)
 
 
 def test_of_a_file_in_a_store_workers_and_the_command_fetch_what_they_read(tmp_path, small_blocks, monkeypatch):
@@ -325,15 +384,17 @@ def test_of_a_file_in_a_store_workers_and_the_command_fetch_what_they_read(tmp_p
     assert copy.n_bytes < 0.6 * copy.size
 
 
-def _refusing(_, corpus, __):
-    if corpus.rows[0] == 0 and corpus.texts[0] != DOCUMENTS[0][0]:  # a piece: the rows of a file count on
+def _refusing(_, texts, __):
+    first = texts.tokens.select(np.zeros(1, dtype=np.int64)).documents()
+    is_piece = texts.labelled.rows[0] == 0 and first != Tokenizer()([DOCUMENTS[0][0]]).documents()
+    if is_piece:  # the rows of a file count on
         raise DataError("text 3 cannot be cut.")
-    return len(corpus)
+    return len(texts)
 
 
 def test_what_is_wrong_with_texts_that_a_worker_has_guessed_is_no_error(tmp_path, small_blocks):
     path = written(tmp_path / "a.csv")
-    file = LabelledFile(str(path), ReadOptions(), lambda *_: None, Here(), print)
+    file = file_of(path, tmp_path / "kept", Here())
     file.start(None)
     assert sum(file.first("", _refusing, None)) == len(DOCUMENTS)
 
@@ -347,7 +408,7 @@ def two_processes():
         yield workers
 
 
-def test_a_worker_that_is_killed_in_each_pass_changes_no_byte(tmp_path, small_blocks, monkeypatch):
+def test_a_worker_that_is_killed_in_each_pass_changes_no_byte(tmp_path, small_blocks, kept, monkeypatch):
     path = written(tmp_path / "a.csv")
     alone, submit, killed = stored(path, tmp_path / "alone"), local.LocalExecutor._submit, []
 
@@ -364,7 +425,7 @@ def test_a_worker_that_is_killed_in_each_pass_changes_no_byte(tmp_path, small_bl
     assert len(killed) == 4
 
 
-def test_a_file_that_workers_do_not_see_is_read_here_and_said(tmp_path, small_blocks, two_processes, monkeypatch):
+def test_a_file_that_workers_do_not_see_is_read_here_and_said(tmp_path, small_blocks, two_processes, kept, monkeypatch):
     path, said = written(tmp_path / "a.csv"), []
     alone = stored(path, tmp_path / "alone")
     monkeypatch.setattr("bywords.io.pieces.version_here", lambda source: "of another machine")
@@ -378,8 +439,23 @@ PASSES = ["looking at labels", "counting words", "counting n-grams", "writing id
 LATER = [(what, "as old and as large") for what in PASSES[1:]]  # which only a later pass can tell
 
 
+@pytest.mark.parametrize("workers", [None, Here()], ids=["alone", "by workers"])
+def test_a_file_that_changes_after_it_was_cut_is_said_so(workers, tmp_path, small_blocks):
+    path = written(tmp_path / "a.csv")
+
+    def on_block(which, n_documents, share):
+        if which == "writing ids" and n_documents == len(DOCUMENTS):
+            written(path, DOCUMENTS[:-1])
+
+    with pytest.raises(DataError, match="has changed while it was read"):
+        corpus_on_disk(
+            Source(data=str(path)), tmp_path / "ids", TokenizerConfig(), CONFIG, on_block=on_block, workers=workers
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(("what", "how"), [*itertools.product(PASSES, ["shorter", "other words"]), *LATER])
-def test_a_file_that_changes_while_workers_read_it_is_said_so(what, how, tmp_path, small_blocks):
+def test_a_file_that_changes_while_workers_read_it_is_said_so(what, how, tmp_path, small_blocks, monkeypatch):
+    cannot_keep(monkeypatch)
     path, seen = written(tmp_path / "a.csv"), []
     content = path.read_text()
 
@@ -407,7 +483,7 @@ class PartlyBlind(Here):
         return "machine-2" if is_later and chunk.given.start % 2 else super()._submit(work, handed_out, chunk)
 
 
-def test_a_pass_that_one_machine_cannot_read_any_more_is_read_here(tmp_path, small_blocks):
+def test_a_pass_that_one_machine_cannot_read_any_more_is_read_here(tmp_path, small_blocks, kept):
     path, said = written(tmp_path / "a.csv"), []
     alone = stored(path, tmp_path / "alone")
     assert stored(path, tmp_path / "by workers", PartlyBlind(), tell=said.append) == alone
@@ -431,7 +507,7 @@ def test_progress_goes_up_to_all_documents_in_each_pass(tmp_path, small_blocks):
 def test_rows_are_skipped_by_nobody_twice(tmp_path, small_blocks):
     path = written(tmp_path / "a.csv")
     path.write_text(path.read_text() + "one too many,x,y\n")
-    file, skipped = LabelledFile(str(path), ReadOptions(bad_rows="skip"), lambda *_: None, Here(), print), Skipped()
+    file, skipped = file_of(path, tmp_path / "kept", Here(), bad_rows="skip"), Skipped()
     file.start(skipped)
     assert sum(file.first("", _size, None)) == len(DOCUMENTS)
     for _ in range(2):

@@ -29,7 +29,7 @@ from bywords.text.ragged import UNKNOWN
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.validation import check_bytes, check_count, check_ids, check_offsets, check_within, naming
 
-FORMAT = "bywords-corpus/6"
+FORMAT = "bywords-corpus/7"
 CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "ngrams.i32"
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")

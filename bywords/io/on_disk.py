@@ -6,10 +6,10 @@
     └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
                                           a class number each, or labels.i32 and label_offsets.i64, `LabelSets`
 
-The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
-once more in between; and where workers read it (`bywords.io.labelled_passes`), its words are counted behind the draw,
-since they keep nothing. No more than a block of it is in memory; of a document, one byte is, and 16 MB of which texts
-there were. What is in the folder already is read once, and checked (`bywords.io.corpus_record`).
+The file is read and cut once (`bywords.io.labelled_passes`), to count words and to draw what is held out. Its tokens
+are kept in the folder, for n-grams to be counted and for the ids, which take their place. Where workers read it, its
+words are counted behind the draw. No more than a block is in memory; of a document, one byte is, and 16 MB of which
+texts there were. What is in the folder already is read once, and checked (`bywords.io.corpus_record`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import hashlib
 import re
 import shutil
 import struct
+import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.checkpoint import Run, write_state
 from bywords.config import to_plain
@@ -56,6 +56,7 @@ from bywords.io.corpus_record import (
     read_checked,
     write_record,
 )  # fmt: skip
+from bywords.io.cut_texts import CutTexts
 from bywords.io.datasets import with_known_labels
 from bywords.io.labelled_passes import LabelledFile, Work
 from bywords.io.read_options import ReadOptions
@@ -398,7 +399,8 @@ class _Reading:
     ) -> None:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
         self.workers = workers
-        self.file = LabelledFile(source.data, source.reading, on_block, workers, tell)
+        self.kept = Path(tempfile.mkdtemp(prefix=".cut-", suffix=".part", dir=folder))
+        self.file = LabelledFile(source.data, source.reading, tokenizer, self.kept, on_block, workers, tell)
         self.remarks: list[str] = []
         self.notes: list[str] = []
         self.sums: dict[str, FileSum] = {}
@@ -409,7 +411,7 @@ class _Reading:
         parts, words, first = _Parts(source), WordCounter(), self.file.start(skipped)
         is_counted = self.file.reader is None  # with the tokens that are here then
         what, look = ("counting words", _with_tokens) if is_counted else ("looking at labels", _looked_at)
-        for found, tokens in self.file.first(what, look, self.tokenizer):
+        for found, tokens in self.file.first(what, look, None):
             is_multilabel |= found.is_multilabel
             self.remarks = of_each_kind([*self.remarks, *found.remarks])
             indices = parts.add(found)
@@ -419,7 +421,7 @@ class _Reading:
         self._check(parts, label_names, is_multilabel)
         if not is_counted:
             drawn = bytes(parts.indices)  # `settled` lets documents go back to training, whose words do not count
-            for counted in self._again("counting words", _count_words, self.tokenizer, drawn):
+            for counted in self._again("counting words", _count_words, None, drawn):
                 words.add(*counted)
         indices = parts.settled(len(label_names))
         counted, n_by_word = words.counted()
@@ -449,6 +451,9 @@ class _Reading:
                 write(numbers)
             self.sums[name] = write.sum
         columns, not_read = (None, []) if first is None else (first.read_as, list(first.not_read))
+        shutil.rmtree(self.kept)
+        if _run_of(source, self.tokenizer.config, config).plain() != run:
+            raise self.file.has_changed()
         record = CorpusRecord(
             run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=columns,
             not_read=not_read, remarks=self.remarks, notes=self.notes, n_by_label=counts.tolist(),
@@ -458,10 +463,16 @@ class _Reading:
         write_record(self.folder, record)
         return record, vocabulary
 
-    def _again(self, what: str, work: Work, shared: Any, indices: Indices | bytes) -> Iterator[Any]:
+    def _again(
+        self, what: str, work: Work, shared: Any, indices: Indices | bytes, *, is_last: bool = False
+    ) -> Iterator[Any]:
         """What comes of all blocks again, with the parts of their documents. Raises DataError if these are others."""
         indices = np.frombuffer(indices, dtype=np.uint8)
-        for found in self.file.again(what, work, shared, lambda start, stop: (start, indices[start:stop])):
+
+        def of(start: int, stop: int) -> tuple[int, Indices]:
+            return start, indices[start:stop]
+
+        for found in self.file.again(what, work, shared, of, is_last=is_last):
             if found is None:
                 raise self.file.has_changed()
             yield found
@@ -490,8 +501,8 @@ class _Reading:
                 )
 
     def _ngrams(self, vocabulary: Vocabulary, indices: Indices) -> npt.NDArray[np.int32]:
-        counter, shared = NgramCounter(), (self.tokenizer, vocabulary)
-        for counted in self._again("counting n-grams", _count_pairs, shared, indices):
+        counter = NgramCounter()
+        for counted in self._again("counting n-grams", _count_pairs, vocabulary, indices):
             counter.add(*counted)
         pairs, counts = counter.counted()
         frequent = pairs[counts >= vocabulary.config.ngram_min_count]
@@ -515,8 +526,8 @@ class _Reading:
         names = PARTS if self.source.test is None else PARTS[:2]
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(_PartWriter(self.folder, name, is_multilabel)) for name in names]
-            shared = self.tokenizer, vocabulary, label_names, is_multilabel
-            for encoded in self._again("writing ids", _encode, shared, indices):
+            shared = vocabulary, label_names, is_multilabel
+            for encoded in self._again("writing ids", _encode, shared, indices, is_last=True):
                 for part, (documents, codes) in encoded.parts.items():
                     writers[part].write(documents, codes)
                 counts += encoded.counts
@@ -589,56 +600,55 @@ class _Encoded:
     total: int  # of the hashes of these
 
 
-def _looked_at(tokenizer: Tokenizer, corpus: Corpus, _: None) -> tuple[_Labels, Tokens | None]:
-    return _with_tokens(tokenizer, corpus, _)[0], None
+def _looked_at(_: None, texts: CutTexts, __: None) -> tuple[_Labels, None]:
+    buckets = (keys_of(texts.tokens) % np.uint64(N_BUCKETS)).astype(np.uint32)
+    buckets[texts.tokens.lengths == 0] = N_BUCKETS
+    its = texts.labelled
+    return _Labels(its.labels, its.label_names, its.remarks, buckets), None
 
 
-def _with_tokens(tokenizer: Tokenizer, corpus: Corpus, _: None) -> tuple[_Labels, Tokens | None]:
-    tokens = tokenizer(corpus.texts)
-    buckets = (keys_of(tokens) % np.uint64(N_BUCKETS)).astype(np.uint32)
-    buckets[tokens.lengths == 0] = N_BUCKETS
-    return _Labels(corpus.labels, corpus.label_names, corpus.remarks, buckets), tokens
+def _with_tokens(_: None, texts: CutTexts, __: None) -> tuple[_Labels, Tokens]:
+    return _looked_at(_, texts, __)[0], texts.tokens
 
 
-def _cut(tokenizer: Tokenizer, texts: pl.Series, indices: Indices) -> Tokens | None:
-    """The tokens of texts; None where these are others than those of before."""
-    tokens = tokenizer(texts)
-    return None if ((indices == EMPTY) != (tokens.lengths == 0)).any() else tokens
+def _are_others(texts: CutTexts, indices: Indices) -> bool:
+    """Whether texts are others than those whose parts these are, as far as tokens tell."""
+    return bool(((indices == EMPTY) != (texts.tokens.lengths == 0)).any())
 
 
-def _count_words(tokenizer: Tokenizer, corpus: Corpus, more: tuple[int, Indices]) -> tuple[Words, Counts] | None:
+def _count_words(_: None, texts: CutTexts, more: tuple[int, Indices]) -> tuple[Words, Counts] | None:
     """The words in the texts that are learned from, and their counts; None where these are other texts."""
-    tokens = _cut(tokenizer, corpus.texts, more[1])
-    return None if tokens is None else words_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
+    if _are_others(texts, more[1]):
+        return None
+    return words_in(texts.tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _count_pairs(
-    shared: tuple[Tokenizer, Vocabulary], corpus: Corpus, more: tuple[int, Indices]
+    vocabulary: Vocabulary, texts: CutTexts, more: tuple[int, Indices]
 ) -> tuple[npt.NDArray[np.uint64], Counts] | None:
     """The pairs of ids in the texts that are learned from, and their counts; None where these are other texts."""
-    tokens = _cut(shared[0], corpus.texts, more[1])
-    if tokens is None:
+    if _are_others(texts, more[1]):
         return None
-    return shared[1].pairs_in(tokens.select(np.flatnonzero(more[1] == TRAIN)))
+    return vocabulary.pairs_in(texts.tokens.select(np.flatnonzero(more[1] == TRAIN)))
 
 
 def _encode(
-    shared: tuple[Tokenizer, Vocabulary, Sequence[str], bool], corpus: Corpus, more: tuple[int, Indices]
+    shared: tuple[Vocabulary, Sequence[str], bool], texts: CutTexts, more: tuple[int, Indices]
 ) -> _Encoded | None:
     """What is written of texts; None where these are others than those of before."""
-    (tokenizer, vocabulary, label_names, is_multilabel), (first, indices) = shared, more
-    tokens = _cut(tokenizer, corpus.texts, indices)
-    if tokens is None:
+    (vocabulary, label_names, is_multilabel), (first, indices) = shared, more
+    if _are_others(texts, indices):
         return None
-    labelled, parts = labelled_as(corpus, multilabel=is_multilabel), {}
+    labelled, parts = labelled_as(texts.labelled, multilabel=is_multilabel), {}
     learned = np.flatnonzero((indices == TRAIN) | (indices == VALID))
     learned_from = with_label_names(labelled.select(learned), label_names)
+    encoded = vocabulary.encode(texts.tokens)
     for part in range(EMPTY):
         rows = np.flatnonzero(indices == part)
         if len(rows):
-            codes = with_label_names(labelled.select(rows), label_names).labels
-            parts[part] = vocabulary.encode(tokens.select(rows)), codes
-    return _Encoded(parts, learned_from.counts(), _total(learned_from, first + learned))
+            parts[part] = encoded.select(rows), with_label_names(labelled.select(rows), label_names).labels
+    total = _total(learned_from, texts.digests[learned], first + learned)
+    return _Encoded(parts, learned_from.counts(), total)
 
 
 def _encode_test(shared: tuple[Tokenizer, Vocabulary], corpus: Corpus) -> tuple[Ragged, Codes, int]:
@@ -676,17 +686,18 @@ class _PartWriter(contextlib.ExitStack):
         return {name: writer.sum for name, writer in writers.items()}
 
 
-def _total(corpus: Corpus, indices: npt.NDArray[np.int64]) -> int:
-    """The sum of a SHA-256 over index, labels and text of each document, a number.
+def _total(labelled: Corpus, digests: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64]) -> int:
+    """The sum of a SHA-256 over index, labels and SHA-256 of the text of each document, a number.
 
     It is the same for all parts that documents come in (AdHash: Bellare and Micciancio 1997, "A New Paradigm for
     Collision-Free Hashing: Incrementality at Reduced Cost").
     """
-    codes = corpus.labels.lists() if corpus.is_multilabel else corpus.labels[:, np.newaxis].tolist()
-    total = 0
-    for index, text, labels in zip(indices.tolist(), corpus.texts.to_list(), codes, strict=True):
+    codes = labelled.labels.lists() if labelled.is_multilabel else labelled.labels[:, np.newaxis].tolist()
+    total, whole = 0, digests.tobytes()
+    for number, (index, labels) in enumerate(zip(indices.tolist(), codes, strict=True)):
         start = struct.pack(f"<{2 + len(labels)}q", index, len(labels), *labels)
-        total += int.from_bytes(hashlib.sha256(start + text.encode()).digest(), "little")
+        digest = hashlib.sha256(start + whole[32 * number : 32 * (number + 1)]).digest()
+        total += int.from_bytes(digest, "little")
     return total
 
 

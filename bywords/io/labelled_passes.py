@@ -95,7 +95,7 @@ class LabelledFile:
         workers: Executor | None,
         tell: Callable[[str], None],
     ) -> None:
-        """Blocks that are cut are kept in `folder`, which is there, and whose name is on no other machine.
+        """Blocks that are cut are kept in `folder`, which is new: another machine that has it, too, has the same.
 
         `on_block` gets what is done, how many documents are, and what share of all; `tell` a sentence where a worker
         does not see the file.

@@ -14,6 +14,7 @@ from bywords.text.stored_bags import StoredBags
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
 FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
+MOST_DUALS = 10_000_000  # that are given of mapped documents, which have as many as there are of them and classes
 BIAS_STEPS, BIAS_CLOSE = 40, 1e-5  # of Newton's method; a step that is smaller is the last
 SCORED_TOGETHER = 1 << 16  # documents
 Doubles = npt.NDArray[np.float64]
@@ -37,8 +38,9 @@ def support_vectors(
     with one column of dual variables, and its score z becomes -z/2 and z/2: a softmax gives the sigmoid of z. It goes
     on from `duals`, where they are given.
 
-    Of mapped documents, some are in memory at a time, and a pass goes from these to the next; there are no dual
-    variables to go on from. Source: Yu et al. (2010), "Large Linear Classification When Data Cannot Fit in Memory".
+    Of mapped documents, some are in memory at a time, and a pass goes from these to the next; where there are more than
+    MOST_DUALS dual variables, they are not given. Source: Yu et al. (2010), "Large Linear Classification When Data
+    Cannot Fit in Memory".
     """
     from bywords.kernels.svm import classifiers_of, dual_pass
 
@@ -53,8 +55,10 @@ def support_vectors(
     n_passes = PASSES_OF_FEW if len(rows) < FEW_DOCUMENTS else PASSES
     if duals is not None:
         all_duals[:, :n], n_passes = duals, MORE_PASSES
-        for at, its, chosen in bags.blocks(rows):
-            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(at), all_duals[at], table, bias)
+        started = np.flatnonzero(duals.any(axis=1))
+        for at, its, chosen in bags.blocks(rows[started]):
+            own = started[at]
+            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(own), all_duals[own], table, bias)
     generator = np.random.default_rng(seed)
     kept_norms = np.zeros_like(all_duals) if isinstance(bags, Bags) else None
     for _ in range(n_passes):
@@ -70,8 +74,8 @@ def support_vectors(
         if worst < TOLERANCE:
             break
     _fit_bias(bags, rows, signs_at, slacks, table, bias)
-    kept_duals = None if kept_norms is None else np.ascontiguousarray(all_duals[:, :n])
-    return *both_classes(table[:, :n], bias[:n], targets), kept_duals
+    is_given = isinstance(bags, Bags) or len(rows) * n <= MOST_DUALS
+    return *both_classes(table[:, :n], bias[:n], targets), np.array(all_duals[:, :n]) if is_given else None
 
 
 def slacks_of(targets: Targets, C: float) -> Floats:

@@ -166,11 +166,18 @@ class Workbench:
         return self.checkpoint.has(f"judged-{_key(config)}")
 
     def judge(
-        self, config: ModelConfig, start: CandidateResult | None = None, parts: list[tuple[Any, Targets]] | None = None
+        self,
+        config: ModelConfig,
+        start: CandidateResult | None = None,
+        parts: list[tuple[Any, Targets]] | None = None,
+        *,
+        of_sample: CandidateResult | None = None,
+        sampled: Rows | None = None,
     ) -> CandidateResult:
         """Fit to each part and answer for what it holds out; an SVM goes on from what `start`, one like it, found.
 
-        `parts` is what `_learned_parts` gives, where several candidates share it.
+        `parts` is what `_learned_parts` gives, where several candidates share it. Mapped documents are one part, and
+        an SVM may go on, too, from what was found by one `of_sample` for the first of its documents, those `sampled`.
         """
         name = f"judged-{_key(config)}"
         self._n_fitted, self._fitting = self._n_fitted + 1, f"{config.title}, C = {config.C:g}"
@@ -181,6 +188,9 @@ class Workbench:
         prepared, learned = self._prepared_for(config), parts or self._learned_parts(config)
         for number, ((kept, held_out), part) in enumerate(zip(self.parts, learned, strict=True)):
             first = None if start is None or start.duals is None else start.duals[number][kept]
+            if of_sample is not None and sampled is not None and of_sample.duals is not None and config.parts == 1:
+                first = prepared.bags.scratch((len(kept), of_sample.duals.shape[2]))
+                first[sampled] = of_sample.duals[0, : len(sampled)]
             model, history, notes = self._fit(config, part, held_out, duals=first, checkpoint=own.under(str(number)))
             if history.interrupted:
                 raise KeyboardInterrupt
@@ -224,7 +234,9 @@ class Workbench:
                     break
                 last = one
         best = max(judged, key=lambda one: one.trial.score)
-        return [one if one is best else replace(one, model=None) for one in judged]
+        if self.is_mapped:  # what others found would take memory, and nobody goes on from it
+            return [one if one is best else replace(one, model=None, duals=None) for one in judged]
+        return judged
 
     def look_ahead(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
         """Work out what fitting them to all documents will take, while others are still judged; judges none."""

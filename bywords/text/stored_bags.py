@@ -95,24 +95,22 @@ class StoredBags:
         return found
 
     def blocks(self, rows: Rows, generator: np.random.Generator | None = None) -> Iterator[tuple[Rows, Bags, Rows]]:
-        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, which are read by threads.
+        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, where they lie in the files.
 
         In their order; or chunks that are drawn from `generator`, so that documents that lie together are apart. Of
-        each part: where its documents are among those of `rows`, bags, and their rows of the bags.
+        each part: where its documents are among those of `rows`, bags of all, and their rows of the bags. What was read
+        is released before the next part, which is announced to the system meanwhile.
         """
+        bags = Bags(self.ids, self.offsets, self.weights, self.n_rows)
         spans = list(itertools.pairwise(np.unique(np.searchsorted(rows, self.cuts)).tolist()))
         order = np.arange(len(spans)) if generator is None else generator.permutation(len(spans))
-        together = [order[start : start + CHUNKS_TOGETHER] for start in range(0, len(spans), CHUNKS_TOGETHER)]
-
-        def block(numbers: Rows) -> tuple[Rows, Bags, Rows]:
-            its = [np.arange(*spans[number]) for number in np.sort(numbers).tolist()]
-            some = [self.select(rows[places]) for places in its]
-            offsets = np.cumsum(np.concatenate([[0], *(one.lengths for one in some)]))
-            ids, weights = np.concatenate([one.ids for one in some]), np.concatenate([one.weights for one in some])
-            places = np.concatenate(its)
-            return places, Bags(ids, offsets, weights, self.n_rows), np.arange(len(places))
-
-        yield from in_threads(block, together)
+        together = [np.sort(order[start : start + CHUNKS_TOGETHER]) for start in range(0, len(spans), CHUNKS_TOGETHER)]
+        for following, numbers in itertools.zip_longest(together[1:], together):
+            for number in [] if following is None else following.tolist():
+                self._will_read(int(rows[spans[number][0]]), int(rows[spans[number][1] - 1]) + 1)
+            places = np.concatenate([np.arange(*spans[number]) for number in numbers.tolist()])
+            yield places, bags, rows[places]
+            self._release()
 
     def scratch(self, shape: tuple[int, ...]) -> Floats:
         """Room for numbers of all documents, float32, 0 at first: in a file without a name beside the documents."""
@@ -125,8 +123,10 @@ class StoredBags:
         """As those of `Bags`."""
         rows = np.arange(len(self)) if rows is None else rows
         found = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
-        for places, its, _ in self.blocks(rows):
-            found[places] = its.times(matrix)
+        spans = list(itertools.pairwise(np.unique(np.searchsorted(rows, self.cuts)).tolist()))
+        products = in_threads(lambda span: self.select(rows[slice(*span)]).times(matrix), spans)
+        for span, its in zip(spans, products, strict=True):
+            found[slice(*span)] = its
         return found
 
     def _slice(self, first: int, last: int) -> Bags:
@@ -135,6 +135,15 @@ class StoredBags:
         ids, weights = np.array(self.ids[start:end]), np.array(self.weights[start:end])
         self._release()
         return Bags(ids, self.offsets[first : last + 1] - start, weights, self.n_rows)
+
+    def _will_read(self, first: int, last: int) -> None:
+        """Announce that the documents from `first` to `last` will be needed, so that they are read in one go."""
+        start, end = 4 * int(self.offsets[first]), 4 * int(self.offsets[last])
+        start -= start % mmap.PAGESIZE
+        for numbers in (self.ids, self.weights):
+            mapped = getattr(numbers, "_mmap", None)
+            if mapped is not None and hasattr(mmap, "MADV_WILLNEED"):
+                mapped.madvise(mmap.MADV_WILLNEED, start, end - start)
 
     def _release(self) -> None:
         """Release the memory of what was read, where the system allows it; it is read again when it is needed."""

@@ -14,7 +14,8 @@ from bywords.text.stored_bags import StoredBags
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
 FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
-MOST_DUALS = 10_000_000  # that are given of mapped documents, which have as many as there are of them and classes
+MORE_PASSES_OF_ALL = 3  # for one that goes on from those of a sample of its documents
+MOST_DUALS = 5_000_000  # that are given of mapped documents: they have one for each class
 BIAS_STEPS, BIAS_CLOSE = 40, 1e-5  # of Newton's method; a step that is smaller is the last
 SCORED_TOGETHER = 1 << 16  # documents
 Doubles = npt.NDArray[np.float64]
@@ -28,6 +29,7 @@ def support_vectors(
     C: float,
     scales: Floats | None,
     duals: Floats | None,
+    sampled: Rows | None = None,
     seed: int,
     rows: Rows | None = None,
 ) -> tuple[Floats, Floats, Floats | None]:
@@ -36,7 +38,7 @@ def support_vectors(
     The targets are those of `rows` of the bags, of all where they are not given. `scales`, float32 (V, K) or (V, 1) for
     two classes, multiplies the features, for each class by its own column. For two classes one classifier is trained,
     with one column of dual variables, and its score z becomes -z/2 and z/2: a softmax gives the sigmoid of z. It goes
-    on from `duals`, where they are given.
+    on from `duals`, where they are given: of all N documents, or of those `sampled`, int64 ascending.
 
     Of mapped documents, some are in memory at a time, and a pass goes from these to the next; where there are more than
     MOST_DUALS dual variables, they are not given. Source: Yu et al. (2010), "Large Linear Classification When Data
@@ -54,8 +56,12 @@ def support_vectors(
     bias, all_duals = np.zeros(width, dtype=np.float32), bags.scratch((len(rows), width))
     n_passes = PASSES_OF_FEW if len(rows) < FEW_DOCUMENTS else PASSES
     if duals is not None:
-        all_duals[:, :n], n_passes = duals, MORE_PASSES
-        started = np.flatnonzero(duals.any(axis=1))
+        n_passes = MORE_PASSES if sampled is None else MORE_PASSES_OF_ALL
+        if sampled is None:
+            all_duals[:, :n] = duals
+        else:
+            all_duals[sampled, :n] = duals
+        started = np.flatnonzero(duals.any(axis=1)) if sampled is None else sampled
         for at, its, chosen in bags.blocks(rows[started]):
             own = started[at]
             classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(own), all_duals[own], table, bias)

@@ -37,8 +37,9 @@ from bywords.validation import check_array, check_count
 CHAR_NGRAMS_UP_TO = 1_000_000  # tokens of the training texts: where there are more, words and n-grams say enough
 FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so all are held out in turn
 SOME_DOCUMENTS, SOME_FOLDS = 6_000, 3
-SAMPLED, SAMPLED_OF_CLASS = 1 << 16, 1 << 6  # of very many documents, those that candidates are compared on
-MOST_TIMES = 2  # as many documents are all fitted to by each candidate
+SAMPLED, SAMPLED_OF_CLASS = 1 << 15, 1 << 6  # of very many documents, those that all candidates are fitted to
+MOST_TIMES = 4  # as many documents are not very many yet
+OF_ALL = 3  # times as long as for the sample takes what is fitted to all documents, about
 MOST_MEMBERS = 6  # of an ensemble
 KNOWING_SHARE = 0.7  # what the members that know words unseen get together of an ensemble, unless documents say more
 ENSEMBLE = "ensemble"  # the name of a trial of several
@@ -195,7 +196,7 @@ class _Judged:
     results: list[CandidateResult]
     n_steps: int  # that there are in all, those of fitting to all documents too
     history: History = field(default_factory=History)
-    of_sample: Sequence[CandidateResult] = ()  # fitted to this many documents, drawn, to see which are to be fitted
+    of_sample: Sequence[Trial] = ()  # fitted to this many documents alone, to see which are to be fitted to all
     n_sampled: int = 0
 
 
@@ -210,40 +211,47 @@ def _judged_by_sample(
 ) -> _Judged:
     """The best of the candidates, or the members of the best ensemble, as a sample of the documents has them.
 
-    Each of these is fitted to all documents, and judged anew; SVMs go on from what they found for the sample. What does
-    best on many documents does so on more, and is known by a part of the work: successive halving in one step (Jamieson,
-    Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization").
+    Each of these is fitted to all documents, and judged anew; an SVM goes on from what it found for the sample, and
+    smaller C are tried too, since the more documents there are, the smaller is the C that does best. Which kinds do
+    best on many documents do so on more: successive halving in one step (Jamieson, Talwalkar 2016, "Non-stochastic
+    Best Arm Identification and Hyperparameter Optimization").
     """
     sampled = np.sort(np.random.default_rng(workbench.seed).choice(n_train, n_sampled, replace=False))
     rows = np.concatenate([sampled, np.arange(n_train, len(documents))])
-    n_parts = max(one.parts for one in asked)
+    config, n_parts = workbench.config, max(one.parts for one in asked)
     of_sample = Workbench(
-        replace(workbench.config, model=workbench.config.model.in_parts(1) or workbench.config.model),
-        workbench.vocabulary, documents.chosen(rows), workbench.targets.select(rows),
-        [(np.arange(n_sampled), np.arange(n_sampled, len(rows)))], seed=workbench.seed, metric=workbench.metric,
-        kept=workbench.kept, checkpoint=workbench.checkpoint.under("sample"), callback=callback,
+        replace(config, model=config.model.in_parts(1) or config.model), workbench.vocabulary, documents.chosen(rows),
+        workbench.targets.select(rows), [(np.arange(n_sampled), np.arange(n_sampled, len(rows)))], seed=workbench.seed,
+        metric=workbench.metric, kept=workbench.kept, checkpoint=workbench.checkpoint.under("sample"),
+        callback=callback,
     )  # fmt: skip
     compared = of_sample.distinct([one.in_parts(1) or one for one in asked])
-    tried = _judged(of_sample, compared, started, None, workbench.seed, callback)
-    members, _, _ = _best_ensemble(tried.results, of_sample)
-    del of_sample
-    wanted = [replace(one, model=None) for one in members]
-    configs = [one.config.in_parts(n_parts) or one.config for one in wanted]
-    workbench.distinct(configs)
-    n_steps, results = 2 * tried.n_steps, list[CandidateResult]()
-    for number, one in enumerate(
-        workbench.each(
-            lambda at: workbench.judge(configs[at], of_sample=wanted[at], sampled=sampled), range(len(wanted))
-        ),
-        start=1,
-    ):
-        results.append(one)
-        n_done = n_steps - round((n_steps - tried.n_steps // 2) * (1 - number / len(wanted)))
-        callback.step(n_done, n_steps, f"{one.trial.name}: {workbench.in_words(one.trial)}")
-    return _Judged(
-        results=results, n_steps=n_steps, of_sample=[replace(one, model=None, duals=None) for one in tried.results],
-        n_sampled=n_sampled,
-    )  # fmt: skip
+    tried = _judged(of_sample, compared, started, None, workbench.seed, callback, n_times_after=OF_ALL)
+    starts = [
+        replace(one, model=None, duals=None if one.duals is None else one.duals[:, :n_sampled], sampled=sampled)
+        for one in _best_ensemble(tried.results, of_sample)[0]
+    ]
+    races = [
+        [one.in_parts(n_parts) or one for one in (start.config, *_with_less_strength(start.config, compared))]
+        for start in starts
+    ]
+    trials, n_steps = [one.trial for one in tried.results], tried.n_steps
+    del of_sample, tried  # what they hold would take memory
+    workbench.distinct([one for race in races for one in race])
+    results = list[CandidateResult]()
+    raced = workbench.each(lambda at: workbench.race(races[at], starts[at]), range(len(races)))
+    for n_left, its in zip(reversed(range(len(races))), raced, strict=True):
+        results += its
+        best = max(its, key=lambda one: one.trial.score).trial
+        n_done = n_steps - n_steps * OF_ALL // (OF_ALL + 1) * n_left // len(races)
+        callback.step(n_done, n_steps, f"{best.name}: {workbench.in_words(best)}")
+    return _Judged(results=results, n_steps=n_steps, of_sample=trials, n_sampled=n_sampled)
+
+
+def _with_less_strength(config: ModelConfig, candidates: Sequence[ModelConfig]) -> list[ModelConfig]:
+    """Those that differ in nothing but a smaller C, the largest first."""
+    alike = [one for one in candidates if one.with_strength(config.C) == config and one.C < config.C]
+    return sorted(alike, key=lambda one: -one.C)
 
 
 def _selected(
@@ -267,10 +275,11 @@ def _selected(
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
         trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
-    said = [_reason(trials, members, weights, workbench), *_on_unseen(candidates, members, left_out)]
+    n_tried = len({one.settings for one in (*judged.of_sample, *trials) if one.name != ENSEMBLE})
+    said = [_reason(trials, members, weights, workbench, n_tried), *_on_unseen(candidates, members, left_out)]
     if judged.of_sample:
         said.insert(1, _on_sample(judged, len(workbench.parts[0][0])))
-    of_sample = [replace(one.trial, name=f"{one.trial.name}, of {judged.n_sampled:,}") for one in judged.of_sample]
+    of_sample = [replace(one, name=f"{one.name}, of {judged.n_sampled:,} documents") for one in judged.of_sample]
     return SelectionResult(
         config=replace(config, model=ensemble.config),
         fit=SystemFit(vocabulary, ensemble, history=judged.history, notes=notes),
@@ -346,12 +355,14 @@ def _judged(
     budget_seconds: float | None,
     seed: int,
     callback: Callback,
+    *,
+    n_times_after: int = 1,
 ) -> _Judged:
-    """The candidates, and what else was tried until the budget was spent."""
+    """The candidates, and what else was tried until the budget was spent; what comes after takes so many times as long."""
     races: dict[ModelConfig, list[ModelConfig]] = {}
     for one in candidates:
         races.setdefault(one.with_strength(1.0), []).append(one)
-    judged, history, n_steps = list[CandidateResult](), History(), 2 * len(races)
+    judged, history, n_steps = list[CandidateResult](), History(), (1 + n_times_after) * len(races)
     tasks = [*(partial(workbench.race, raced) for raced in races.values()), partial(workbench.look_ahead, candidates)]
     for number, raced in enumerate(workbench.each(lambda task: task(), tasks), start=1):
         if not raced:
@@ -520,26 +531,29 @@ def in_percent(share: float) -> str:
 
 def _on_sample(judged: _Judged, n_train: int) -> str:
     """What there is to say of candidates that were compared on a sample."""
-    which = "The best of" if len(judged.results) == 1 else f"The best {len(judged.results)} of"
+    kinds = list(dict.fromkeys(one.trial.name for one in judged.results))
+    named = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} and {kinds[-1]}"
     return (
-        f"{which} {len(judged.of_sample)} that were fitted to {judged.n_sampled:,} of the {n_train:,} documents to learn "
-        f"from, drawn at random, and judged on the same ones, {'was' if len(judged.results) == 1 else 'were'} fitted to "
-        "all of them."
+        f"All {len(judged.of_sample)} were fitted to {judged.n_sampled:,} of the {n_train:,} documents to learn from, "
+        f"drawn at random, and judged on the same documents held out; only what was best there, {named}, was fitted to "
+        "all of them, and judged anew."
     )
 
 
-def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench) -> str:
-    """Why this was selected, in words."""
+def _reason(
+    trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench, n_tried: int
+) -> str:
+    """Why this was selected of so many, in words."""
     how = f"{len(workbench.held_out):,} documents held out"
     if len(workbench.parts) > 1:
         how = f"all {len(workbench.held_out):,} documents, held out in {len(workbench.parts)} turns"
     alone = max((trial for trial in trials if trial.name != ENSEMBLE), key=lambda trial: trial.score)
     if len(members) == 1:
-        return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.in_words(alone)}."
+        return f"{alone.name} was selected of {n_tried} candidates, on {how}: {workbench.in_words(alone)}."
     shares = shares_of(weights, [one.logits for one in members], workbench.held_out)
     names = [f"{one.trial.name} ({in_percent(share)})" for one, share in zip(members, shares.tolist(), strict=True)]
     return (
         f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: "
-        f"{workbench.in_words(trials[-1])}; the best of {len(trials) - 1} candidates alone, {alone.name}: "
+        f"{workbench.in_words(trials[-1])}; the best of {n_tried} candidates alone, {alone.name}: "
         f"{workbench.in_words(alone)}."
     )

@@ -69,9 +69,10 @@ def test_frequencies_and_products_are_those_of_documents_in_memory(documents, ma
     whole, rows = weighed(Bags.of(documents, N_ROWS)), np.arange(5, N_DOCUMENTS, 3)
     matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)
     np.testing.assert_array_equal(mapped.document_frequency(), Bags.of(documents, N_ROWS).document_frequency())
-    np.testing.assert_array_equal(weighed(mapped).products(rows, matrix), whole.products(rows, matrix))
+    bags = weighed(mapped)
+    np.testing.assert_array_equal(bags.products(rows, matrix), whole.products(rows, matrix))
     for some in (rows, np.arange(7, 90), np.array([210, 3, 3]), np.zeros(0, dtype=np.int64)):
-        np.testing.assert_array_equal(weighed(mapped).select(some).times(matrix), whole.select(some).times(matrix))
+        np.testing.assert_array_equal(bags.select(some).times(matrix), whole.select(some).times(matrix))
 
 
 def test_bags_leave_no_files_behind_and_read_no_document_anew(documents, joined, tmp_path, monkeypatch):

@@ -57,14 +57,11 @@ def support_vectors(
     n_passes = PASSES_OF_FEW if len(rows) < FEW_DOCUMENTS else PASSES
     if duals is not None:
         n_passes = MORE_PASSES if sampled is None else MORE_PASSES_OF_ALL
-        if sampled is None:
-            all_duals[:, :n] = duals
-        else:
-            all_duals[sampled, :n] = duals
-        started = np.flatnonzero(duals.any(axis=1)) if sampled is None else sampled
+        started = np.arange(len(rows)) if sampled is None else sampled
+        all_duals[started, :n] = duals
         for at, its, chosen in bags.blocks(rows[started]):
-            own = started[at]
-            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(own), all_duals[own], table, bias)
+            these = started[at]
+            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(these), all_duals[these], table, bias)
     generator = np.random.default_rng(seed)
     kept_norms = np.zeros_like(all_duals) if isinstance(bags, Bags) else None
     for _ in range(n_passes):

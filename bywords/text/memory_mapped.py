@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from bywords.files import replacing
 from bywords.text.bags import Bags, Floats, inverse_document_frequency
-from bywords.text.ragged import UNKNOWN, Ragged, offsets_of, ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, are_neighbours, offsets_of, ragged_positions
 from bywords.text.threads import in_threads
 
 Rows = npt.NDArray[np.int64]
@@ -66,11 +66,17 @@ class MappedDocuments:
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
         """Only these documents (int, any order, repeats allowed), in this order, in memory."""
-        positions, offsets = ragged_positions(self._offsets.array, rows)
-        if self._n_held + len(positions) > MOST_HELD_IDS:
+        positions: Rows | slice
+        if are_neighbours(rows):
+            offsets = self._offsets.array[int(rows[0]) : int(rows[-1]) + 2]
+            positions, offsets = slice(int(offsets[0]), int(offsets[-1])), offsets - offsets[0]
+        else:
+            positions, offsets = ragged_positions(self._offsets.array, rows)
+        n_ids = int(offsets[-1])
+        if self._n_held + n_ids > MOST_HELD_IDS:
             self.release()
-        self._n_held += len(positions)
-        found = Ragged(self._ids.array[positions], offsets, self._in_vocabulary_share.array[rows])
+        self._n_held += n_ids
+        found = Ragged(np.array(self._ids.array[positions]), offsets, self._in_vocabulary_share.array[rows])
         return found if self._new_ids is None else _renumbered(found, self._new_ids, self._keeps_unknown)
 
     def batches(self, batch_size: int) -> Iterator[Ragged]:
@@ -174,7 +180,8 @@ class JoinedDocuments:
         parts = [self._first.select(rows[:cut]), self._second.select(rows[cut:] - len(self._first))]
         if self._rows is not None:  # they lie apart, and what lies around them is read with them
             self._first.release()
-        return Ragged.joined([part for part in parts if len(part)]) if len(rows) else parts[0]
+        parts = [part for part in parts if len(part)] or parts[:1]
+        return parts[0] if len(parts) == 1 else Ragged.joined(parts)
 
     def chosen(self, rows: Rows) -> JoinedDocuments:
         """Only these documents (int64, ascending), which stay in their files."""

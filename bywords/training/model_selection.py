@@ -358,7 +358,10 @@ def _judged(
     *,
     n_times_after: int = 1,
 ) -> _Judged:
-    """The candidates, and what else was tried until the budget was spent; what comes after takes so many times as long."""
+    """The candidates, and what else was tried until the budget was spent.
+
+    What comes after takes `n_times_after` as long: of the steps in all these are as many.
+    """
     races: dict[ModelConfig, list[ModelConfig]] = {}
     for one in candidates:
         races.setdefault(one.with_strength(1.0), []).append(one)

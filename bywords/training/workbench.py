@@ -212,9 +212,7 @@ class Workbench:
         own.forget()
         return judged
 
-    def race(
-        self, candidates: Sequence[ModelConfig], start: CandidateResult | None = None
-    ) -> list[CandidateResult]:
+    def race(self, candidates: Sequence[ModelConfig], start: CandidateResult | None = None) -> list[CandidateResult]:
         """Judge candidates that differ in their C only, each from where its neighbour stopped, the first from `start`.
 
         From the first of them to smaller C, until one is worse than the one before by more than chance (its standard

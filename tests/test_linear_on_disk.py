@@ -65,6 +65,32 @@ def test_documents_of_two_files_are_those_of_one_after_the_other(documents, join
     np.testing.assert_array_equal(joined.select(np.arange(220, 300)).ids, documents.ids[documents.offsets[220] :])
 
 
+def test_some_of_the_documents_of_two_files_are_as_if_they_were_in_one_of_their_own(documents, joined):
+    rows = np.concatenate([np.arange(2, 219, 5), np.arange(220, 299, 3)])
+    chosen, expected = joined.chosen(rows), documents.select(rows)
+    assert len(chosen) == len(rows)
+    np.testing.assert_array_equal(chosen.lengths, expected.lengths)
+    np.testing.assert_array_equal(chosen.select(np.arange(len(rows))).ids, expected.ids)
+    np.testing.assert_array_equal(
+        chosen.chosen(np.array([1, 60])).select(np.arange(2)).ids, expected.select([1, 60]).ids
+    )
+    cuts = chosen.chunks()
+    assert (cuts[0], cuts[-1]) == (0, len(rows))
+    most = memory_mapped.CHUNK_IDS + expected.lengths.max()
+    assert np.add.reduceat(expected.lengths, cuts[:-1]).max() <= most
+    np.testing.assert_array_equal(
+        StoredBags.of(chosen, N_ROWS).document_frequency(), Bags.of(expected, N_ROWS).document_frequency()
+    )
+
+
+def test_counts_that_became_weights_are_not_taken_for_counts(mapped):
+    weighed(mapped)
+    with pytest.raises((IndexError, ValueError, SystemError)):
+        mapped.select(np.array([0, 2])).times(np.ones((N_ROWS, 1), dtype=np.float32))
+    with pytest.raises((IndexError, ValueError, SystemError)):
+        weighed(mapped)
+
+
 def test_frequencies_and_products_are_those_of_documents_in_memory(documents, mapped):
     whole, rows = weighed(Bags.of(documents, N_ROWS)), np.arange(5, N_DOCUMENTS, 3)
     matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)

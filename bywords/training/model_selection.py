@@ -235,16 +235,15 @@ def _judged_by_sample(
         [one.in_parts(n_parts) or one for one in (start.config, *_with_less_strength(start.config, compared))]
         for start in starts
     ]
-    trials, n_steps = [one.trial for one in tried.results], tried.n_steps
+    trials, n_steps, n_done = [one.trial for one in tried.results], tried.n_steps, tried.n_steps // (1 + OF_ALL)
     del of_sample, tried  # what they hold would take memory
     workbench.distinct([one for race in races for one in race])
-    results = list[CandidateResult]()
+    results, n_left = list[CandidateResult](), n_steps - n_done - len(races)  # before what is selected is one model
     raced = workbench.each(lambda at: workbench.race(races[at], starts[at]), range(len(races)))
-    for n_left, its in zip(reversed(range(len(races))), raced, strict=True):
+    for number, its in enumerate(raced, start=1):
         results += its
         best = max(its, key=lambda one: one.trial.score).trial
-        n_done = n_steps - n_steps * OF_ALL // (OF_ALL + 1) * n_left // len(races)
-        callback.step(n_done, n_steps, f"{best.name}: {workbench.in_words(best)}")
+        callback.step(n_done + n_left * number // len(races), n_steps, f"{best.name}: {workbench.in_words(best)}")
     return _Judged(results=results, n_steps=n_steps, of_sample=trials, n_sampled=n_sampled)
 
 
@@ -275,7 +274,7 @@ def _selected(
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
         trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
-    n_tried = len({one.settings for one in (*judged.of_sample, *trials) if one.name != ENSEMBLE})
+    n_tried = len(judged.of_sample) or len(results)
     said = [_reason(trials, members, weights, workbench, n_tried), *_on_unseen(candidates, members, left_out)]
     if judged.of_sample:
         said.insert(1, _on_sample(judged, len(workbench.parts[0][0])))

@@ -140,6 +140,36 @@ def test_a_machine_that_sees_parts_comes_to_the_same_optimum(documents, labels, 
     assert (again.tobytes(), its_bias.tobytes()) == (weights.tobytes(), bias.tobytes())
 
 
+def test_a_machine_goes_on_from_what_was_found_for_a_sample_to_the_same_optimum(documents, labels, mapped, monkeypatch):
+    monkeypatch.setattr(svm, "TOLERANCE", 1e-3)
+    monkeypatch.setattr(svm, "PASSES_OF_FEW", 300)
+    targets, sampled = Targets.of(labels, 3), np.arange(3, N_DOCUMENTS, 7)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    best = objective(whole, targets, *support_vectors(whole, targets, C=1.0, scales=None, duals=None, seed=0)[:2], 1.0)
+    of_sample, _, duals = support_vectors(
+        whole, targets.select(sampled), C=1.0, scales=None, duals=None, seed=0, rows=sampled
+    )
+    started, found = {}, {}
+    for n_passes, those in ((0, started), (300, found)):
+        monkeypatch.setattr(svm, "MORE_PASSES_OF_ALL", n_passes)
+        for name, bags in (("whole", whole), ("parts", parts)):
+            those[name] = support_vectors(bags, targets, C=1.0, scales=None, duals=duals, sampled=sampled, seed=0)
+    for name in ("whole", "parts"):
+        np.testing.assert_allclose(started[name][0], of_sample, atol=1e-4)
+        assert objective(whole, targets, *found[name][:2], 1.0) == pytest.approx(best, rel=1e-3)
+        assert found[name][2].shape == (N_DOCUMENTS, 3)
+
+
+def test_more_dual_variables_than_are_given_of_mapped_documents_are_not(documents, labels, mapped, monkeypatch):
+    monkeypatch.setattr(svm, "MOST_DUALS", 3 * N_DOCUMENTS - 1)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    given = [
+        support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=None, seed=0)[2] is not None
+        for bags in (whole, parts)
+    ]
+    assert given == [True, False]
+
+
 def test_a_file_that_is_sorted_by_class_is_learned_as_well_as_a_mixed_one(tmp_path, monkeypatch):
     monkeypatch.setattr(memory_mapped, "CHUNK_IDS", 400)
     monkeypatch.setattr(stored_bags, "CHUNKS_TOGETHER", 4)

@@ -1,15 +1,14 @@
 """`auto` on very many documents on disk: candidates are compared on a sample, and the best are fitted to all."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bywords.data.targets import Targets
 from bywords.io.on_disk import Source, corpus_on_disk
-from bywords.models import svm
-from bywords.models.svm import support_vectors
 from bywords.models.tfidf_linear import TfidfLinear
+from bywords.system_config import FitParameters
 from bywords.systems import SYSTEMS
 from bywords.text import memory_mapped
 from bywords.text.bags import Bags
@@ -78,15 +77,18 @@ def bits(fitted):
     return [array.tobytes() for array in fitted.model.arrays().values()]
 
 
-@pytest.mark.parametrize("n_parts", [1, 3])
-def test_candidates_are_compared_on_a_sample_and_the_best_kinds_fitted_to_all_documents(corpus, fits, best, n_parts):
-    auto(corpus, n_parts)
+@pytest.mark.parametrize(("n_parts", "seed", "n_best"), [(1, 0, 3), (3, 0, 3), (1, 2, 1)])
+def test_candidates_are_compared_on_a_sample_and_the_best_kinds_fitted_to_all_documents(
+    corpus, fits, best, n_parts, seed, n_best
+):
+    auto(corpus, n_parts, parameters=FitParameters(seed=seed))
     n_train = len(corpus.train.codes)
     of_sample = [config for config, n_documents, _ in fits if n_documents == N_SAMPLED]
     of_all = [config for config, n_documents, _ in fits if n_documents == n_train]
     assert len(of_sample) + len(of_all) == len(fits)
     assert len({config.title for config in of_sample}) == 3
     assert {config.title for config in of_all} == {config.title for config in best[0]}
+    assert len(best[0]) == n_best
     assert all(config.parts == 1 for config in of_sample)
     assert all(config.parts == n_parts for config in of_all)
     assert set(best[1]) <= set(of_all)
@@ -155,6 +157,24 @@ def test_the_same_seed_draws_the_same_sample_and_another_seed_another(corpus):
     assert drawn[0] != drawn[1]
 
 
+def test_features_are_made_once_of_the_sample_and_once_of_all_documents(corpus, monkeypatch, best):
+    prepare, made = TfidfLinear.prepare.__func__, []
+
+    def noting(cls, config, documents, *arguments, **more):
+        made.append((len(documents), config.features))
+        time.sleep(0.05)  # so that another thread that asks for the same would not find it
+        return prepare(cls, config, documents, *arguments, **more)
+
+    monkeypatch.setattr(TfidfLinear, "prepare", classmethod(noting))
+    auto(corpus, parameters=FitParameters(seed=1))
+    assert [config.features for config in best[0]] == ["words", "words", "ngrams"]
+    n_held_out = len(corpus.valid.codes)
+    assert sorted(made) == sorted(
+        [(N_SAMPLED + n_held_out, features) for features in ("words", "ngrams")]
+        + [(len(corpus.train.codes) + n_held_out, features) for features in {config.features for config in best[0]}]
+    )
+
+
 class Interrupting(Callback):
     def __init__(self, after):
         self.after, self.said = after, []
@@ -185,29 +205,3 @@ def test_progress_never_goes_back_and_ends_with_all_steps(corpus):
     assert done == sorted(done)
     assert done[0] < 0.2
     assert done[-1] == 1
-
-
-def objective(bags, targets, weights, bias, C):
-    signs = np.where(targets.one_hot(), 1, -1)
-    losses = np.maximum(0, 1 - signs * (bags.times(weights) + bias)) ** 2
-    return 0.5 * (weights**2).sum() + 0.5 * (bias**2).sum() + C * losses.sum()
-
-
-def test_a_machine_that_goes_on_from_a_sample_comes_to_the_same_optimum(corpus, monkeypatch):
-    monkeypatch.setattr(svm, "TOLERANCE", 1e-3)
-    for name in ("PASSES_OF_FEW", "MORE_PASSES_OF_ALL"):
-        monkeypatch.setattr(svm, name, 300)
-    documents = corpus.train.documents.select(np.arange(len(corpus.train.codes)))
-    counts = Bags.of(documents, int(documents.ids.max()) + 1)
-    bags = counts.weighed("log-tfidf", counts.inverse_document_frequency())
-    targets = Targets.of(np.arange(len(bags)) % 3, 3)
-    best = objective(bags, targets, *support_vectors(bags, targets, C=1.0, scales=None, duals=None, seed=0)[:2], 1.0)
-    sampled = np.arange(3, len(bags), 7)
-    *_, duals = support_vectors(
-        bags.select(sampled), targets.select(sampled), C=1.0, scales=None, duals=None, seed=0
-    )  # fmt: skip
-    weights, bias, found = support_vectors(
-        bags, targets, C=1.0, scales=None, duals=duals, sampled=sampled, seed=0
-    )  # fmt: skip
-    assert objective(bags, targets, weights, bias, 1.0) == pytest.approx(best, rel=1e-3)
-    assert found.shape == (len(bags), 3)

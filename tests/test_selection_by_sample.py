@@ -8,8 +8,8 @@ import pytest
 
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.models.tfidf_linear import TfidfLinear
-from bywords.system_config import FitParameters
-from bywords.systems import SYSTEMS
+from bywords.system_config import FitParameters, SelectionConfig
+from bywords.systems import NB, SYSTEMS
 from bywords.text import memory_mapped
 from bywords.text.bags import Bags
 from bywords.training import model_selection
@@ -131,6 +131,12 @@ def test_as_many_documents_as_are_not_very_many_are_all_learned_from_by_each_can
     reason = auto(corpus).record.selection.reason
     assert {n_documents for _, n_documents, _ in fits} == {len(corpus.train.codes)}
     assert "drawn at random" not in reason
+
+
+def test_a_single_candidate_is_compared_with_none_and_fitted_once(corpus, fits):
+    one = replace(SYSTEMS["auto"], model=SelectionConfig(candidates=(NB,)))
+    fit_on_disk(one, corpus, able=[])
+    assert [n_documents for _, n_documents, _ in fits] == [len(corpus.train.codes)]
 
 
 def test_a_machine_goes_on_from_the_sample_and_smaller_strengths_are_tried_on_all_documents(corpus, fits, best):

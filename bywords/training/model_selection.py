@@ -182,7 +182,7 @@ def select_on_disk(
         kept=KEPT_NONE, checkpoint=checkpoint, holder=workers, callback=callback,
     )  # fmt: skip
     n_sampled = max(SAMPLED, SAMPLED_OF_CLASS * targets.n_classes)
-    if n_train > MOST_TIMES * n_sampled:
+    if len(asked) > 1 and n_train > MOST_TIMES * n_sampled:
         judged = _judged_by_sample(workbench, documents, n_train, n_sampled, asked, started, callback)
     else:
         judged = _judged(workbench, workbench.distinct(asked), started, None, seed, callback)

@@ -1,5 +1,6 @@
 """Kernels give the same bits as their twins in plain Python, and refuse arrays that they would misread."""
 
+import contextlib
 import importlib
 
 import numpy as np
@@ -407,6 +408,34 @@ def test_the_sums_of_classes_are_the_same(listed, seed):
     rows, labels = floats.integers(0, len(listed), 5), floats.integers(0, 3, 5)
     counts, weights = floats.random(5, dtype=np.float32), floats.random(len(numbers), dtype=np.float32)
     both(class_sums.class_sums, numbers, offsets, rows, labels, counts, weights, (N_ROWS, 3))
+    without = class_sums.class_sums(numbers, offsets, rows, labels, counts, None, (N_ROWS, 3))
+    ones = np.ones_like(weights)
+    np.testing.assert_array_equal(
+        without, class_sums.class_sums(numbers, offsets, rows, labels, counts, ones, (N_ROWS, 3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "offsets", "rows", "n_rows", "fits"),
+    [
+        ([0, 1, 9, 2], [0, 2, 3, 4], [0, 2], 3, True),  # 9 is of a document that is not asked for
+        ([0, 1, 9, 2], [0, 2, 3, 4], [0, 1], 3, False),
+        ([0, 1, -1, 2], [0, 2, 3, 4], [1], 3, False),
+        ([0], [0, 1], [0], 0, False),
+        ([0, 1, 1, 2], [0, 2, 9, 4], [0], 3, True),
+        ([0, 1, 1, 2], [0, 2, 9, 4], [1], 3, False),
+        ([0, 1, 1, 2], [0, 2, 1, 4], [1], 3, False),
+        ([0, 1, 1, 2], [-1, 2, 3, 4], [0], 3, False),
+        ([0, 1, 1, 2], [0, 2, 3, 4], [3], 3, False),
+        ([0, 1, 1, 2], [0, 2, 3, 4], [-1], 3, False),
+    ],
+)
+def test_documents_that_are_asked_for_are_checked_and_no_others(ids, offsets, rows, n_rows, fits):
+    weights, scores = np.ones(len(ids), dtype=np.float32), np.zeros((len(rows), 1), dtype=np.float32)
+    numbers = np.array(ids, dtype=np.int32), np.array(offsets), np.array(rows), weights
+    with contextlib.nullcontext() if fits else pytest.raises(ValueError, match="documents_of_rows_fit"):
+        svm.scores_of(*numbers, np.ones((n_rows, 1), dtype=np.float32), scores)
+        assert scores[0, 0] == 2
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,40 @@ def test_documents_of_two_files_are_those_of_one_after_the_other(documents, join
     np.testing.assert_array_equal(joined.select(np.arange(220, 300)).ids, documents.ids[documents.offsets[220] :])
 
 
+def test_some_of_the_documents_of_two_files_are_as_if_they_were_in_one_of_their_own(documents, joined):
+    rows = np.concatenate([np.arange(2, 219, 5), np.arange(220, 299, 3)])
+    chosen, expected = joined.chosen(rows), documents.select(rows)
+    assert len(chosen) == len(rows)
+    np.testing.assert_array_equal(chosen.lengths, expected.lengths)
+    np.testing.assert_array_equal(chosen.select(np.arange(len(rows))).ids, expected.ids)
+    np.testing.assert_array_equal(
+        chosen.chosen(np.array([1, 60])).select(np.arange(2)).ids, expected.select([1, 60]).ids
+    )
+    cuts = chosen.chunks()
+    assert (cuts[0], cuts[-1]) == (0, len(rows))
+    most = memory_mapped.CHUNK_IDS + expected.lengths.max()
+    assert np.add.reduceat(expected.lengths, cuts[:-1]).max() <= most
+    np.testing.assert_array_equal(
+        StoredBags.of(chosen, N_ROWS).document_frequency(), Bags.of(expected, N_ROWS).document_frequency()
+    )
+
+
+def test_counts_that_became_weights_are_not_taken_for_counts(mapped):
+    weighed(mapped)
+    with pytest.raises((IndexError, ValueError, SystemError)):
+        mapped.select(np.array([0, 2])).times(np.ones((N_ROWS, 1), dtype=np.float32))
+    with pytest.raises((IndexError, ValueError, SystemError)):
+        weighed(mapped)
+
+
 def test_frequencies_and_products_are_those_of_documents_in_memory(documents, mapped):
     whole, rows = weighed(Bags.of(documents, N_ROWS)), np.arange(5, N_DOCUMENTS, 3)
     matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)
     np.testing.assert_array_equal(mapped.document_frequency(), Bags.of(documents, N_ROWS).document_frequency())
-    np.testing.assert_array_equal(weighed(mapped).products(rows, matrix), whole.products(rows, matrix))
+    bags = weighed(mapped)
+    np.testing.assert_array_equal(bags.products(rows, matrix), whole.products(rows, matrix))
     for some in (rows, np.arange(7, 90), np.array([210, 3, 3]), np.zeros(0, dtype=np.int64)):
-        np.testing.assert_array_equal(weighed(mapped).select(some).times(matrix), whole.select(some).times(matrix))
+        np.testing.assert_array_equal(bags.select(some).times(matrix), whole.select(some).times(matrix))
 
 
 def test_bags_leave_no_files_behind_and_read_no_document_anew(documents, joined, tmp_path, monkeypatch):
@@ -80,7 +107,7 @@ def test_bags_leave_no_files_behind_and_read_no_document_anew(documents, joined,
     assert sorted(tmp_path.iterdir()) == before
     monkeypatch.setattr(JoinedDocuments, "select", None)
     blocks = list(bags.blocks(np.arange(N_DOCUMENTS), np.random.default_rng(0)))
-    assert sum(len(its) for _, its, _ in blocks) == N_DOCUMENTS
+    assert sum(len(chosen) for _, _, chosen in blocks) == N_DOCUMENTS
 
 
 @pytest.mark.parametrize("class_weights", [None, [1.0, 2.0, 0.5]])
@@ -107,11 +134,40 @@ def test_a_machine_that_sees_parts_comes_to_the_same_optimum(documents, labels, 
     targets = Targets.of(labels, 3)
     whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
     best = objective(whole, targets, *support_vectors(whole, targets, C=1.0, scales=None, duals=None, seed=0)[:2], 1.0)
-    weights, bias, duals = support_vectors(parts, targets, C=1.0, scales=None, duals=None, seed=0)
+    weights, bias, _ = support_vectors(parts, targets, C=1.0, scales=None, duals=None, seed=0)
     assert objective(whole, targets, weights, bias, 1.0) == pytest.approx(best, rel=1e-3)
-    assert duals is None
     again, its_bias, _ = support_vectors(parts, targets, C=1.0, scales=None, duals=None, seed=0)
     assert (again.tobytes(), its_bias.tobytes()) == (weights.tobytes(), bias.tobytes())
+
+
+def test_a_machine_goes_on_from_what_was_found_for_a_sample_to_the_same_optimum(documents, labels, mapped, monkeypatch):
+    monkeypatch.setattr(svm, "TOLERANCE", 1e-3)
+    monkeypatch.setattr(svm, "PASSES_OF_FEW", 300)
+    targets, sampled = Targets.of(labels, 3), np.arange(3, N_DOCUMENTS, 7)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    best = objective(whole, targets, *support_vectors(whole, targets, C=1.0, scales=None, duals=None, seed=0)[:2], 1.0)
+    of_sample, _, duals = support_vectors(
+        whole, targets.select(sampled), C=1.0, scales=None, duals=None, seed=0, rows=sampled
+    )
+    started, found = {}, {}
+    for n_passes, those in ((0, started), (300, found)):
+        monkeypatch.setattr(svm, "MORE_PASSES_OF_ALL", n_passes)
+        for name, bags in (("whole", whole), ("parts", parts)):
+            those[name] = support_vectors(bags, targets, C=1.0, scales=None, duals=duals, sampled=sampled, seed=0)
+    for name in ("whole", "parts"):
+        np.testing.assert_allclose(started[name][0], of_sample, atol=1e-4)
+        assert objective(whole, targets, *found[name][:2], 1.0) == pytest.approx(best, rel=1e-3)
+        assert found[name][2].shape == (N_DOCUMENTS, 3)
+
+
+def test_more_dual_variables_than_are_given_of_mapped_documents_are_not(documents, labels, mapped, monkeypatch):
+    monkeypatch.setattr(svm, "MOST_DUALS", 3 * N_DOCUMENTS - 1)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    given = [
+        support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=None, seed=0)[2] is not None
+        for bags in (whole, parts)
+    ]
+    assert given == [True, False]
 
 
 def test_a_file_that_is_sorted_by_class_is_learned_as_well_as_a_mixed_one(tmp_path, monkeypatch):

@@ -26,7 +26,9 @@ def count(ids: Ids, offsets: Offsets, n_rows: int, unknown: int) -> tuple[Ids, O
     distinct, counts = np.empty(n_most, dtype=np.int32), np.empty(n_most, dtype=np.float32)
     new_offsets = np.empty(len(offsets), dtype=np.int64)
     n = _native.count(ids, offsets, n_rows, unknown, distinct, new_offsets, counts)
-    return distinct[:n].copy(), new_offsets, counts[:n].copy()
+    for array in (distinct, counts):
+        array.resize(n, refcheck=False)  # where it is
+    return distinct, new_offsets, counts
 
 
 def weigh(

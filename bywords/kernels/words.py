@@ -115,9 +115,9 @@ def rank(
     return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, which, order)]
 
 
-def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
-    """How often each code below `n_codes` is there, int64 (n_codes,)."""
-    counts = np.zeros(n_codes, dtype=np.int64)
+def count_codes(codes: Indices, n_codes: int, before: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+    """How often each code below `n_codes` is there, int64 (n_codes,); added to what was counted `before`, in place."""
+    counts = np.zeros(n_codes, dtype=np.int64) if before is None else before
     _native.count_codes(codes, counts)
     return counts
 

@@ -133,7 +133,7 @@ def _class_sums(
         return table, total
     counts = targets.document_weights if is_weighed else np.ones(len(targets), dtype=np.float32)
     for at, its, chosen in bags.blocks(rows):
-        weights = np.ones_like(its.weights) if is_presence else its.weights
+        weights = None if is_presence else its.weights
         places, labels = (targets if isinstance(at, slice) else targets.select(at)).pairs()
         its_counts = counts[at]
         table += class_sums(its.ids, its.offsets, chosen[places], labels, its_counts[places], weights, shape)

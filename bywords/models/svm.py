@@ -14,6 +14,8 @@ from bywords.text.stored_bags import StoredBags
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
 FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
+MORE_PASSES_OF_ALL = 3  # for one that goes on from those of a sample of its documents
+MOST_DUALS = 5_000_000  # that are given of mapped documents: they have one for each class
 BIAS_STEPS, BIAS_CLOSE = 40, 1e-5  # of Newton's method; a step that is smaller is the last
 SCORED_TOGETHER = 1 << 16  # documents
 Doubles = npt.NDArray[np.float64]
@@ -27,6 +29,7 @@ def support_vectors(
     C: float,
     scales: Floats | None,
     duals: Floats | None,
+    sampled: Rows | None = None,
     seed: int,
     rows: Rows | None = None,
 ) -> tuple[Floats, Floats, Floats | None]:
@@ -35,10 +38,11 @@ def support_vectors(
     The targets are those of `rows` of the bags, of all where they are not given. `scales`, float32 (V, K) or (V, 1) for
     two classes, multiplies the features, for each class by its own column. For two classes one classifier is trained,
     with one column of dual variables, and its score z becomes -z/2 and z/2: a softmax gives the sigmoid of z. It goes
-    on from `duals`, where they are given.
+    on from `duals`, where they are given: of all N documents, or of those `sampled`, int64 ascending.
 
-    Of mapped documents, some are in memory at a time, and a pass goes from these to the next; there are no dual
-    variables to go on from. Source: Yu et al. (2010), "Large Linear Classification When Data Cannot Fit in Memory".
+    Of mapped documents, some are in memory at a time, and a pass goes from these to the next; where there are more than
+    MOST_DUALS dual variables, they are not given. Source: Yu et al. (2010), "Large Linear Classification When Data
+    Cannot Fit in Memory".
     """
     from bywords.kernels.svm import classifiers_of, dual_pass
 
@@ -52,9 +56,12 @@ def support_vectors(
     bias, all_duals = np.zeros(width, dtype=np.float32), bags.scratch((len(rows), width))
     n_passes = PASSES_OF_FEW if len(rows) < FEW_DOCUMENTS else PASSES
     if duals is not None:
-        all_duals[:, :n], n_passes = duals, MORE_PASSES
-        for at, its, chosen in bags.blocks(rows):
-            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(at), all_duals[at], table, bias)
+        n_passes = MORE_PASSES if sampled is None else MORE_PASSES_OF_ALL
+        started = np.arange(len(rows)) if sampled is None else sampled
+        all_duals[started, :n] = duals
+        for at, its, chosen in bags.blocks(rows[started]):
+            these = started[at]
+            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(these), all_duals[these], table, bias)
     generator = np.random.default_rng(seed)
     kept_norms = np.zeros_like(all_duals) if isinstance(bags, Bags) else None
     for _ in range(n_passes):
@@ -70,8 +77,8 @@ def support_vectors(
         if worst < TOLERANCE:
             break
     _fit_bias(bags, rows, signs_at, slacks, table, bias)
-    kept_duals = None if kept_norms is None else np.ascontiguousarray(all_duals[:, :n])
-    return *both_classes(table[:, :n], bias[:n], targets), kept_duals
+    is_given = isinstance(bags, Bags) or len(rows) * n <= MOST_DUALS
+    return *both_classes(table[:, :n], bias[:n], targets), np.array(all_duals[:, :n]) if is_given else None
 
 
 def slacks_of(targets: Targets, C: float) -> Floats:

@@ -198,10 +198,14 @@ class TfidfLinear(LinearModel):
         vocabulary: Vocabulary,
         seed: int = 0,
         duals: Floats | None = None,
+        sampled: Rows | None = None,
         checkpoint: Checkpoint = NO_CHECKPOINT,
         **_: Any,
     ) -> tuple[Self, list[str]]:
-        """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
+        """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes.
+
+        They are of all documents, or of those `sampled`. In parts it begins anew.
+        """
         bags, rows, is_unseen = prepared.bags, prepared.rows, prepared.is_unseen
         notes = [f"Trained in {len(bags.held)} parts."] if isinstance(bags, BagsInParts) else []
         if config.estimator == "nb":
@@ -218,7 +222,7 @@ class TfidfLinear(LinearModel):
                 duals = None
             else:
                 weights, bias, duals = support_vectors(
-                    bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows
+                    bags, targets, C=config.C, scales=scales, duals=duals, sampled=sampled, seed=seed, rows=rows
                 )
         return cls(config, vocabulary.blocks, prepared.idf, weights, bias, duals), notes
 

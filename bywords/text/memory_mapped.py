@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from bywords.files import replacing
 from bywords.text.bags import Bags, Floats, inverse_document_frequency
-from bywords.text.ragged import UNKNOWN, Ragged, offsets_of, ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, are_neighbours, offsets_of, ragged_positions
 from bywords.text.threads import in_threads
 
 Rows = npt.NDArray[np.int64]
@@ -66,12 +66,17 @@ class MappedDocuments:
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
         """Only these documents (int, any order, repeats allowed), in this order, in memory."""
-        positions, offsets = ragged_positions(self._offsets.array, rows)
-        if self._n_held + len(positions) > MOST_HELD_IDS:
-            self._ids.release()
-            self._n_held = 0
-        self._n_held += len(positions)
-        found = Ragged(self._ids.array[positions], offsets, self._in_vocabulary_share.array[rows])
+        positions: Rows | slice
+        if are_neighbours(rows):
+            offsets = self._offsets.array[int(rows[0]) : int(rows[-1]) + 2]
+            positions, offsets = slice(int(offsets[0]), int(offsets[-1])), offsets - offsets[0]
+        else:
+            positions, offsets = ragged_positions(self._offsets.array, rows)
+        n_ids = int(offsets[-1])
+        if self._n_held + n_ids > MOST_HELD_IDS:
+            self.release()
+        self._n_held += n_ids
+        found = Ragged(np.array(self._ids.array[positions]), offsets, self._in_vocabulary_share.array[rows])
         return found if self._new_ids is None else _renumbered(found, self._new_ids, self._keeps_unknown)
 
     def batches(self, batch_size: int) -> Iterator[Ragged]:
@@ -83,14 +88,22 @@ class MappedDocuments:
 
     def chunks(self) -> Rows:
         """Where to cut so that the parts have about CHUNK_IDS ids each, int64 (C + 1,)."""
-        offsets = self._offsets.array
-        cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], CHUNK_IDS))
-        return np.unique(np.append(cuts, len(self)))
+        return _chunks(self._offsets.array)
+
+    def release(self) -> None:
+        """Release the memory of what was read, where the system allows it; it is read again when it is needed."""
+        self._ids.release()
+        self._n_held = 0
 
     def will_read(self, first: int, last: int) -> None:
         """Announce that the documents from `first` to `last` will be needed, so that they are read in one go."""
         offsets = self._offsets.array
         self._ids.will_read(int(offsets[first]), int(offsets[last]))
+
+
+def _chunks(offsets: Rows) -> Rows:
+    cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], CHUNK_IDS))
+    return np.unique(np.append(cuts, len(offsets) - 1))
 
 
 def _renumbered(documents: Ragged, new_ids: npt.NDArray[np.int32], keep_unknown: bool) -> Ragged:
@@ -146,26 +159,38 @@ class EpochRows:
 class JoinedDocuments:
     """Mapped documents, then others, as if they were in one file; they are selected in ascending order."""
 
-    def __init__(self, first: MappedDocuments, second: MappedDocuments) -> None:
-        self._first, self._second = first, second
+    def __init__(self, first: MappedDocuments, second: MappedDocuments, rows: Rows | None = None) -> None:
+        """With `rows`, int64 ascending, only these of them."""
+        self._first, self._second, self._rows = first, second, rows
         self.folder = first.folder
 
     def __len__(self) -> int:
-        return len(self._first) + len(self._second)
+        return len(self._first) + len(self._second) if self._rows is None else len(self._rows)
 
     @property
     def lengths(self) -> Rows:
         """Ids of each document, int64 (N,), all ≥ 1."""
-        return np.concatenate([self._first.lengths, self._second.lengths])
+        lengths = np.concatenate([self._first.lengths, self._second.lengths])
+        return lengths if self._rows is None else lengths[self._rows]
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
         """Only these documents (ascending), in memory."""
+        rows = rows if self._rows is None else self._rows[rows]
         cut = np.searchsorted(rows, len(self._first))
         parts = [self._first.select(rows[:cut]), self._second.select(rows[cut:] - len(self._first))]
-        return Ragged.joined([part for part in parts if len(part)]) if len(rows) else parts[0]
+        if self._rows is not None:  # they lie apart, and what lies around them is read with them
+            self._first.release()
+        parts = [part for part in parts if len(part)] or parts[:1]
+        return parts[0] if len(parts) == 1 else Ragged.joined(parts)
+
+    def chosen(self, rows: Rows) -> JoinedDocuments:
+        """Only these documents (int64, ascending), which stay in their files."""
+        return JoinedDocuments(self._first, self._second, rows if self._rows is None else self._rows[rows])
 
     def chunks(self) -> Rows:
         """As those of either."""
+        if self._rows is not None:
+            return _chunks(offsets_of(self.lengths))
         return np.concatenate([self._first.chunks(), self._second.chunks()[1:] + len(self._first)])
 
 

@@ -113,6 +113,11 @@ def offsets_of(lengths: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
     return offsets
 
 
+def are_neighbours(rows: npt.NDArray[np.integer[Any]]) -> bool:
+    """Whether there are some, and each is the one before and 1."""
+    return len(rows) > 0 and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+
+
 def ragged_positions(
     offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.integer[Any]]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

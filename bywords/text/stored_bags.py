@@ -6,18 +6,20 @@ import itertools
 import math
 import mmap
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.kernels.bags import weigh
+from bywords.kernels.words import count_codes
 from bywords.text.bags import WEIGHTINGS, Bags, Floats, Weighting, inverse_document_frequency
 from bywords.text.memory_mapped import CHUNKS_TOGETHER, JoinedDocuments, MappedDocuments, Rows
-from bywords.text.ragged import ragged_positions
+from bywords.text.ragged import are_neighbours, ragged_positions
 from bywords.text.threads import in_threads
 
 
@@ -35,7 +37,7 @@ class StoredBags:
 
     @classmethod
     def of(cls, documents: MappedDocuments | JoinedDocuments, n_rows: int) -> StoredBags:
-        """As those of `Bags`. They take up to 8 bytes an id while they are there."""
+        """As those of `Bags`. They take 8 bytes an id while they are there."""
         cuts, frequency = documents.chunks(), np.zeros(n_rows, dtype=np.int64)
         lengths = [np.zeros(1, dtype=np.int64)]
 
@@ -50,9 +52,9 @@ class StoredBags:
                 ids.write(its.ids.data)
                 counts.write(its.weights.data)
                 lengths.append(its.lengths)
-                frequency += its.document_frequency()
+                count_codes(its.ids, n_rows, frequency)
             return cls(
-                _mapped(ids, np.int32), np.cumsum(np.concatenate(lengths)), _mapped(counts, np.float32), n_rows,
+                _mapped(ids, np.int32), np.cumsum(np.concatenate(lengths)), _mapped(counts, np.float32, "r+"), n_rows,
                 frequency, cuts, documents.folder,
             )  # fmt: skip
 
@@ -73,21 +75,22 @@ class StoredBags:
         return inverse_document_frequency(self.frequency, len(self))
 
     def weighed(self, weighting: Weighting, idf: Floats, *, blocks: Sequence[int] = ()) -> StoredBags:
-        """As those of `Bags`."""
+        """As those of `Bags`, but in the file of the counts, which are there no longer: these bags have no weights."""
+        weights = self.weights
 
-        def weights_of(span: tuple[int, int]) -> Floats:
-            its = self._slice(*span)
-            weigh(its.ids, its.offsets, idf, blocks, WEIGHTINGS.index(weighting), its.weights)
-            return its.weights
+        def weigh_some(span: tuple[int, int]) -> None:
+            offsets = self.offsets[span[0] : span[1] + 1]
+            its = slice(int(offsets[0]), int(offsets[-1]))
+            weigh(self.ids[its], offsets - offsets[0], idf, blocks, WEIGHTINGS.index(weighting), weights[its])
+            self._release()
 
-        with tempfile.TemporaryFile(dir=self.folder) as file:
-            for weights in in_threads(weights_of, itertools.pairwise(self.cuts.tolist())):
-                file.write(weights.data)
-            return replace(self, weights=_mapped(file, np.float32))
+        deque(in_threads(weigh_some, itertools.pairwise(self.cuts.tolist())), maxlen=0)
+        object.__setattr__(self, "weights", np.zeros(0, dtype=np.float32))
+        return replace(self, weights=weights)
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Bags:
         """Only these documents (int, any order, repeats allowed), in this order, in memory."""
-        if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and (np.diff(rows) == 1).all():
+        if are_neighbours(rows):
             return self._slice(int(rows[0]), int(rows[-1]) + 1)
         positions, offsets = ragged_positions(self.offsets, rows)
         found = Bags(self.ids[positions], offsets, self.weights[positions], self.n_rows)
@@ -95,24 +98,22 @@ class StoredBags:
         return found
 
     def blocks(self, rows: Rows, generator: np.random.Generator | None = None) -> Iterator[tuple[Rows, Bags, Rows]]:
-        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, which are read by threads.
+        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, where they lie in the files.
 
         In their order; or chunks that are drawn from `generator`, so that documents that lie together are apart. Of
-        each part: where its documents are among those of `rows`, bags, and their rows of the bags.
+        each part: where its documents are among those of `rows`, bags of all, and their rows of the bags. What was read
+        is released before the next part, which is announced to the system meanwhile.
         """
+        bags = Bags(self.ids, self.offsets, self.weights, self.n_rows)
         spans = list(itertools.pairwise(np.unique(np.searchsorted(rows, self.cuts)).tolist()))
         order = np.arange(len(spans)) if generator is None else generator.permutation(len(spans))
-        together = [order[start : start + CHUNKS_TOGETHER] for start in range(0, len(spans), CHUNKS_TOGETHER)]
-
-        def block(numbers: Rows) -> tuple[Rows, Bags, Rows]:
-            its = [np.arange(*spans[number]) for number in np.sort(numbers).tolist()]
-            some = [self.select(rows[places]) for places in its]
-            offsets = np.cumsum(np.concatenate([[0], *(one.lengths for one in some)]))
-            ids, weights = np.concatenate([one.ids for one in some]), np.concatenate([one.weights for one in some])
-            places = np.concatenate(its)
-            return places, Bags(ids, offsets, weights, self.n_rows), np.arange(len(places))
-
-        yield from in_threads(block, together)
+        together = [np.sort(order[start : start + CHUNKS_TOGETHER]) for start in range(0, len(spans), CHUNKS_TOGETHER)]
+        for following, numbers in itertools.zip_longest(together[1:], together):
+            for number in [] if following is None else following.tolist():
+                self._will_read(int(rows[spans[number][0]]), int(rows[spans[number][1] - 1]) + 1)
+            places = np.concatenate([np.arange(*spans[number]) for number in numbers.tolist()])
+            yield places, bags, rows[places]
+            self._release()
 
     def scratch(self, shape: tuple[int, ...]) -> Floats:
         """Room for numbers of all documents, float32, 0 at first: in a file without a name beside the documents."""
@@ -125,8 +126,10 @@ class StoredBags:
         """As those of `Bags`."""
         rows = np.arange(len(self)) if rows is None else rows
         found = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
-        for places, its, _ in self.blocks(rows):
-            found[places] = its.times(matrix)
+        spans = list(itertools.pairwise(np.unique(np.searchsorted(rows, self.cuts)).tolist()))
+        products = in_threads(lambda span: self.select(rows[slice(*span)]).times(matrix), spans)
+        for span, its in zip(spans, products, strict=True):
+            found[slice(*span)] = its
         return found
 
     def _slice(self, first: int, last: int) -> Bags:
@@ -136,6 +139,15 @@ class StoredBags:
         self._release()
         return Bags(ids, self.offsets[first : last + 1] - start, weights, self.n_rows)
 
+    def _will_read(self, first: int, last: int) -> None:
+        """Announce that the documents from `first` to `last` will be needed, so that they are read in one go."""
+        start, end = 4 * int(self.offsets[first]), 4 * int(self.offsets[last])
+        start -= start % mmap.PAGESIZE
+        for numbers in (self.ids, self.weights):
+            mapped = getattr(numbers, "_mmap", None)
+            if mapped is not None and hasattr(mmap, "MADV_WILLNEED"):
+                mapped.madvise(mmap.MADV_WILLNEED, start, end - start)
+
     def _release(self) -> None:
         """Release the memory of what was read, where the system allows it; it is read again when it is needed."""
         for numbers in (self.ids, self.weights):
@@ -144,7 +156,7 @@ class StoredBags:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _mapped(file: Any, dtype: Any) -> npt.NDArray[Any]:
+def _mapped(file: Any, dtype: Any, mode: Literal["r", "r+"] = "r") -> npt.NDArray[Any]:
     """The numbers in a file as an array that takes no memory until it is read."""
     file.flush()
-    return np.memmap(file, dtype=dtype, mode="r") if file.tell() else np.zeros(0, dtype=dtype)
+    return np.memmap(file, dtype=dtype, mode=mode) if file.tell() else np.zeros(0, dtype=dtype)

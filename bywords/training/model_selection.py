@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -37,6 +37,9 @@ from bywords.validation import check_array, check_count
 CHAR_NGRAMS_UP_TO = 1_000_000  # tokens of the training texts: where there are more, words and n-grams say enough
 FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so all are held out in turn
 SOME_DOCUMENTS, SOME_FOLDS = 6_000, 3
+SAMPLED, SAMPLED_OF_CLASS = 1 << 15, 1 << 6  # of very many documents, those that all candidates are fitted to
+MOST_TIMES = 4  # as many documents are not very many yet
+OF_ALL = 3  # times as long as for the sample takes what is fitted to all documents, about
 MOST_MEMBERS = 6  # of an ensemble
 KNOWING_SHARE = 0.7  # what the members that know words unseen get together of an ensemble, unless documents say more
 ENSEMBLE = "ensemble"  # the name of a trial of several
@@ -146,10 +149,9 @@ def select_model(
     workbench = Workbench(
         config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, kept=kept, checkpoint=checkpoint
     )
-    return _selected(
-        workbench, workbench.distinct(suitable), left_out, before=before, budget_seconds=budget_seconds,
-        callback=callback, started=started,
-    )  # fmt: skip
+    candidates = workbench.distinct(suitable)
+    judged = _judged(workbench, candidates, started, budget_seconds, seed, callback)
+    return _selected(workbench, judged, candidates, left_out, before=before, callback=callback)
 
 
 def select_on_disk(
@@ -174,45 +176,114 @@ def select_on_disk(
     asked = [one for one in candidates if model_class(one).trains_on_disk]
     why = "that takes documents in memory"
     left_out = {one.title: why for one in candidates if not model_class(one).trains_on_disk}
-    rows = np.arange(len(documents))
+    callback, rows = callback or Callback(), np.arange(len(documents))
     workbench = Workbench(
         config, vocabulary, documents, targets, [(rows[:n_train], rows[n_train:])], seed=seed, metric=metric,
         kept=KEPT_NONE, checkpoint=checkpoint, holder=workers, callback=callback,
     )  # fmt: skip
-    return _selected(
-        workbench, workbench.distinct(asked), left_out, before=None, budget_seconds=None,
-        callback=callback or Callback(), started=started,
+    n_sampled = max(SAMPLED, SAMPLED_OF_CLASS * targets.n_classes)
+    if len(asked) > 1 and n_train > MOST_TIMES * n_sampled:
+        judged = _judged_by_sample(workbench, documents, n_train, n_sampled, asked, started, callback)
+    else:
+        judged = _judged(workbench, workbench.distinct(asked), started, None, seed, callback)
+    return _selected(workbench, judged, asked, left_out, before=None, callback=callback)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """Candidates that were judged, of which the best are to be one model."""
+
+    results: list[CandidateResult]
+    n_steps: int  # that there are in all, those of fitting to all documents too
+    history: History = field(default_factory=History)
+    of_sample: Sequence[Trial] = ()  # fitted to this many documents alone, to see which are to be fitted to all
+    n_sampled: int = 0
+
+
+def _judged_by_sample(
+    workbench: Workbench,
+    documents: JoinedDocuments,
+    n_train: int,
+    n_sampled: int,
+    asked: Sequence[ModelConfig],
+    started: float,
+    callback: Callback,
+) -> _Judged:
+    """The best of the candidates, or the members of the best ensemble, as a sample of the documents has them.
+
+    Each of these is fitted to all documents, and judged anew; an SVM goes on from what it found for the sample, and
+    smaller C are tried too, since the more documents there are, the smaller is the C that does best. Which kinds do
+    best on many documents do so on more: successive halving in one step (Jamieson, Talwalkar 2016, "Non-stochastic
+    Best Arm Identification and Hyperparameter Optimization").
+    """
+    sampled = np.sort(np.random.default_rng(workbench.seed).choice(n_train, n_sampled, replace=False))
+    rows = np.concatenate([sampled, np.arange(n_train, len(documents))])
+    config, n_parts = workbench.config, max(one.parts for one in asked)
+    of_sample = Workbench(
+        replace(config, model=config.model.in_parts(1) or config.model), workbench.vocabulary, documents.chosen(rows),
+        workbench.targets.select(rows), [(np.arange(n_sampled), np.arange(n_sampled, len(rows)))], seed=workbench.seed,
+        metric=workbench.metric, kept=workbench.kept, checkpoint=workbench.checkpoint.under("sample"),
+        callback=callback,
     )  # fmt: skip
+    compared = of_sample.distinct([one.in_parts(1) or one for one in asked])
+    tried = _judged(of_sample, compared, started, None, workbench.seed, callback, n_times_after=OF_ALL)
+    starts = [
+        replace(one, model=None, duals=None if one.duals is None else one.duals[:, :n_sampled], sampled=sampled)
+        for one in _best_ensemble(tried.results, of_sample)[0]
+    ]
+    races = [
+        [one.in_parts(n_parts) or one for one in (start.config, *_with_less_strength(start.config, compared))]
+        for start in starts
+    ]
+    trials, n_steps, n_done = [one.trial for one in tried.results], tried.n_steps, tried.n_steps // (1 + OF_ALL)
+    del of_sample, tried  # what they hold would take memory
+    workbench.distinct([one for race in races for one in race])
+    results, n_left = list[CandidateResult](), n_steps - n_done - len(races)  # before what is selected is one model
+    raced = workbench.each(lambda at: workbench.race(races[at], starts[at]), range(len(races)))
+    for number, its in enumerate(raced, start=1):
+        results += its
+        best = max(its, key=lambda one: one.trial.score).trial
+        callback.step(n_done + n_left * number // len(races), n_steps, f"{best.name}: {workbench.in_words(best)}")
+    return _Judged(results=results, n_steps=n_steps, of_sample=trials, n_sampled=n_sampled)
+
+
+def _with_less_strength(config: ModelConfig, candidates: Sequence[ModelConfig]) -> list[ModelConfig]:
+    """Those that differ in nothing but a smaller C, the largest first."""
+    alike = [one for one in candidates if one.with_strength(config.C) == config and one.C < config.C]
+    return sorted(alike, key=lambda one: -one.C)
 
 
 def _selected(
     workbench: Workbench,
-    candidates: list[ModelConfig],
+    judged: _Judged,
+    candidates: Sequence[ModelConfig],
     left_out: dict[str, str],
     *,
     before: Before | None,
-    budget_seconds: float | None,
     callback: Callback,
-    started: float,
 ) -> SelectionResult:
-    """Judge the candidates, and make one model of the best; of `left_out` it is said why they are no candidates."""
+    """Make one model of the best of those judged; of `left_out` it is said why they are no candidates."""
     config, vocabulary, n_classes = workbench.config, workbench.vocabulary, workbench.targets.n_classes
-    judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, workbench.seed, callback)
-    judged += [workbench.judge_before(before[1])] if before is not None else []
+    results = judged.results + ([workbench.judge_before(before[1])] if before is not None else [])
     select = _ensemble_that_keeps if len(workbench.kept.classes) else _best_ensemble
-    members, weights, combined = select(judged, workbench)
-    ensemble, notes = _refitted(workbench, members, weights, n_steps, callback)
+    members, weights, combined = select(results, workbench)
+    ensemble, notes = _refitted(workbench, members, weights, judged.n_steps, callback)
     if before is None and not any(one.config.knows_unseen for one in members):
         vocabulary, ensemble = _without_unseen(vocabulary, ensemble, n_classes)
-    trials = [one.trial for one in judged]
+    trials = [one.trial for one in results]
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
         trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
+    n_tried = len(judged.of_sample) or len(results)
+    said = [_reason(trials, members, weights, workbench, n_tried), *_on_unseen(candidates, members, left_out)]
+    if judged.of_sample:
+        said.insert(1, _on_sample(judged, len(workbench.parts[0][0])))
+    of_sample = [replace(one, name=f"{one.name}, of {judged.n_sampled:,} documents") for one in judged.of_sample]
     return SelectionResult(
         config=replace(config, model=ensemble.config),
-        fit=SystemFit(vocabulary, ensemble, history=history, notes=notes),
-        trials=trials,
-        reason=" ".join([_reason(trials, members, weights, workbench), *_on_unseen(candidates, members, left_out)]),
+        fit=SystemFit(vocabulary, ensemble, history=judged.history, notes=notes),
+        trials=of_sample + trials,
+        reason=" ".join(said),
         logits=combined,
         targets=workbench.held_out,
         n_valid=len(workbench.held_out) if len(workbench.parts) == 1 else 0,
@@ -283,12 +354,17 @@ def _judged(
     budget_seconds: float | None,
     seed: int,
     callback: Callback,
-) -> tuple[list[CandidateResult], History, int]:
-    """The candidates, and what else was tried until the budget was spent; and how many steps there are in all."""
+    *,
+    n_times_after: int = 1,
+) -> _Judged:
+    """The candidates, and what else was tried until the budget was spent.
+
+    What comes after takes `n_times_after` as long: of the steps in all these are as many.
+    """
     races: dict[ModelConfig, list[ModelConfig]] = {}
     for one in candidates:
         races.setdefault(one.with_strength(1.0), []).append(one)
-    judged, history, n_steps = list[CandidateResult](), History(), 2 * len(races)
+    judged, history, n_steps = list[CandidateResult](), History(), (1 + n_times_after) * len(races)
     tasks = [*(partial(workbench.race, raced) for raced in races.values()), partial(workbench.look_ahead, candidates)]
     for number, raced in enumerate(workbench.each(lambda task: task(), tasks), start=1):
         if not raced:
@@ -300,7 +376,7 @@ def _judged(
         found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
         judged += found
         n_steps += len(found)
-    return judged, history, n_steps
+    return _Judged(results=judged, history=history, n_steps=n_steps)
 
 
 def _refitted(
@@ -455,18 +531,31 @@ def in_percent(share: float) -> str:
     return "less than 1%" if (shown := f"{share:.0%}") == "0%" else shown
 
 
-def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench) -> str:
-    """Why this was selected, in words."""
+def _on_sample(judged: _Judged, n_train: int) -> str:
+    """What there is to say of candidates that were compared on a sample."""
+    kinds = list(dict.fromkeys(one.trial.name for one in judged.results))
+    named = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+    return (
+        f"All {len(judged.of_sample)} were fitted to {judged.n_sampled:,} of the {n_train:,} documents to learn from, "
+        f"drawn at random, and judged on the same documents held out; only what was best there, {named}, was fitted to "
+        "all of them, and judged anew."
+    )
+
+
+def _reason(
+    trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench, n_tried: int
+) -> str:
+    """Why this was selected of so many, in words."""
     how = f"{len(workbench.held_out):,} documents held out"
     if len(workbench.parts) > 1:
         how = f"all {len(workbench.held_out):,} documents, held out in {len(workbench.parts)} turns"
     alone = max((trial for trial in trials if trial.name != ENSEMBLE), key=lambda trial: trial.score)
     if len(members) == 1:
-        return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.in_words(alone)}."
+        return f"{alone.name} was selected of {n_tried} candidates, on {how}: {workbench.in_words(alone)}."
     shares = shares_of(weights, [one.logits for one in members], workbench.held_out)
     names = [f"{one.trial.name} ({in_percent(share)})" for one, share in zip(members, shares.tolist(), strict=True)]
     return (
         f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: "
-        f"{workbench.in_words(trials[-1])}; the best of {len(trials) - 1} candidates alone, {alone.name}: "
+        f"{workbench.in_words(trials[-1])}; the best of {n_tried} candidates alone, {alone.name}: "
         f"{workbench.in_words(alone)}."
     )

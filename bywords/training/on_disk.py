@@ -27,6 +27,7 @@ from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.memory_mapped import JoinedDocuments
+from bywords.text.threads import one_thread_a_product
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
 from bywords.training.fit import HeldOut, calibrated
@@ -127,12 +128,13 @@ def fit_on_disk(
     ).found()  # fmt: skip
     valid = corpus.valid.documents_for(found.fit.vocabulary)
     shares = [some.in_vocabulary_share for some in valid.batches(DOCUMENTS_AT_A_TIME)]
-    fitted = calibrated(
-        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
-        system=config if system is None else system, parameters=parameters,
-        n_dropped=corpus.facts.n_dropped_train,
-        n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],
-    )  # fmt: skip
+    with one_thread_a_product:
+        fitted = calibrated(
+            found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
+            system=config if system is None else system, parameters=parameters,
+            n_dropped=corpus.facts.n_dropped_train,
+            n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],
+        )  # fmt: skip
     notes, columns = (*corpus.facts.train.notes, *fitted.record.notes), corpus.facts.train.read_as
     record = replace(fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=notes)
     return replace(fitted, record=record)
@@ -191,11 +193,12 @@ class _Fit:
     def _selected(self) -> HeldOut:
         """The best of several, or an ensemble, by their answers for the validation part."""
         corpus, parameters = self.corpus, self.parameters
-        found = select_on_disk(
-            self.config, corpus.vocabulary, JoinedDocuments(corpus.train.documents, corpus.valid.documents),
-            self.targets.joined(self.valid_targets), len(self.targets), seed=parameters.seed, metric=parameters.metric,
-            callback=self.callback, checkpoint=self.checkpoint, workers=self.workers,
-        )  # fmt: skip
+        with one_thread_a_product:
+            found = select_on_disk(
+                self.config, corpus.vocabulary, JoinedDocuments(corpus.train.documents, corpus.valid.documents),
+                self.targets.joined(self.valid_targets), len(self.targets), seed=parameters.seed,
+                metric=parameters.metric, callback=self.callback, checkpoint=self.checkpoint, workers=self.workers,
+            )  # fmt: skip
         return HeldOut(
             config=found.config, fit=found.fit, logits=found.logits, targets=found.targets, n_train=len(self.targets),
             n_valid=found.n_valid, selection=found.summary,

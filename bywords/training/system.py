@@ -12,7 +12,7 @@ import numpy as np
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like
 from bywords.cluster import Holder, HolderHere
 from bywords.config import typed
-from bywords.data.targets import Targets
+from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError
 from bywords.extras import needed
 from bywords.fitted import History
@@ -132,6 +132,7 @@ def fit_model(
     n_epochs: int | None = None,
     aligned: Aligned | None = None,
     duals: Floats | None = None,
+    sampled: Rows | None = None,
     start: Callable[[Model], None] = lambda module: None,
     callback: Callback | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
@@ -139,16 +140,18 @@ def fit_model(
 ) -> tuple[FittedModel, History, list[str]]:
     """Fit one model to documents that it has prepared; a neural one from where `start` puts it.
 
-    Where a neural one learns in parts, `holder` gets them, else this process or a folder on its disk has them.
+    Where a neural one learns in parts, `holder` gets them, else this process or a folder on its disk has them. `duals`
+    are those of all documents, or of those `sampled`.
 
     Returns: the model, what its epochs were, and sentences that there are to say of it.
     Raises: SettingError, naming the extra to install, for a neural model where PyTorch is not there.
     """
     kind = model_class(config)
     if not kind.trains_in_epochs:
-        of_parts: dict[str, Any] = {"checkpoint": checkpoint} if config.parts > 1 else {}
+        more: dict[str, Any] = {"checkpoint": checkpoint} if config.parts > 1 else {}
+        more |= {} if sampled is None else {"sampled": sampled}
         model, notes = kind.fit(
-            config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals, **of_parts
+            config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals, **more
         )
         return _finite(model), History(), notes
     neural = cast("type[NeuralModel]", kind)

@@ -80,6 +80,7 @@ class CandidateResult:
     losses: npt.NDArray[np.float64]  # (N,), the log loss of each, calibrated as in the trial
     n_epochs: int | None = None
     duals: Floats | None = None  # of an SVM, (F, N, K) of F parts and all documents, 0 for those held out
+    sampled: Rows | None = None  # which of the documents, where the duals are of a sample of these
     before: FittedModel | None = None  # what was there already
     model: FittedModel | None = None  # as it was judged, where it is not fitted again
     notes: tuple[str, ...] = ()  # on that model
@@ -166,7 +167,10 @@ class Workbench:
         return self.checkpoint.has(f"judged-{_key(config)}")
 
     def judge(
-        self, config: ModelConfig, start: CandidateResult | None = None, parts: list[tuple[Any, Targets]] | None = None
+        self,
+        config: ModelConfig,
+        start: CandidateResult | None = None,
+        parts: list[tuple[Any, Targets]] | None = None,
     ) -> CandidateResult:
         """Fit to each part and answer for what it holds out; an SVM goes on from what `start`, one like it, found.
 
@@ -180,8 +184,13 @@ class Workbench:
         own = self.checkpoint.under(name)
         prepared, learned = self._prepared_for(config), parts or self._learned_parts(config)
         for number, ((kept, held_out), part) in enumerate(zip(self.parts, learned, strict=True)):
-            first = None if start is None or start.duals is None else start.duals[number][kept]
-            model, history, notes = self._fit(config, part, held_out, duals=first, checkpoint=own.under(str(number)))
+            first = sampled = None
+            if start is not None and start.duals is not None:
+                sampled = start.sampled
+                first = start.duals[number] if sampled is not None else start.duals[number][kept]
+            model, history, notes = self._fit(
+                config, part, held_out, duals=first, sampled=sampled, checkpoint=own.under(str(number))
+            )
             if history.interrupted:
                 raise KeyboardInterrupt
             if model.duals is not None:
@@ -203,14 +212,14 @@ class Workbench:
         own.forget()
         return judged
 
-    def race(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
-        """Judge candidates that differ in their C only, each from where its neighbour stopped.
+    def race(self, candidates: Sequence[ModelConfig], start: CandidateResult | None = None) -> list[CandidateResult]:
+        """Judge candidates that differ in their C only, each from where its neighbour stopped, the first from `start`.
 
         From the first of them to smaller C, until one is worse than the one before by more than chance (its standard
         error on the same documents); and to larger C, where no smaller one was better than the first.
         """
         parts = self._learned_parts(candidates[0])
-        judged = [first := self.judge(candidates[0], parts=parts)]
+        judged = [first := self.judge(candidates[0], start, parts)]
         is_race = self.config.model.is_race
         others = sorted(candidates[1:], key=lambda one: one.C)
         smaller = [one for one in reversed(others) if one.C < first.config.C]
@@ -219,12 +228,14 @@ class Workbench:
                 break
             last = first
             for config in way:
-                judged.append(one := self.judge(config, last, parts))
+                judged.append(one := self.judge(config, start if last.duals is None else last, parts))
                 if is_race and self._is_worse(one, last):
                     break
                 last = one
         best = max(judged, key=lambda one: one.trial.score)
-        return [one if one is best else replace(one, model=None) for one in judged]
+        if self.is_mapped:  # what others found would take memory, and nobody goes on from it
+            return [one if one is best else replace(one, model=None, duals=None) for one in judged]
+        return judged
 
     def look_ahead(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
         """Work out what fitting them to all documents will take, while others are still judged; judges none."""
@@ -323,13 +334,14 @@ class Workbench:
         *,
         n_epochs: int | None = None,
         duals: Floats | None = None,
+        sampled: Rows | None = None,
         checkpoint: Checkpoint,
     ) -> tuple[FittedModel, History, list[str]]:
         prepared = self._prepared_for(config)
         valid = None if held_out is None else (prepared.select(held_out), self.targets.select(held_out))
         model, history, notes = fit_model(
             config, *part, valid, vocabulary=self.vocabulary, seed=self.seed,
-            training=self.config.training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
+            training=self.config.training or TrainingConfig(), n_epochs=n_epochs, duals=duals, sampled=sampled,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
         if len(self.kept.classes):

@@ -107,6 +107,27 @@ INLINE bool indices_fit(const Call *call, int indices, int64_t n)
     return is_right;
 }
 
+/* Whether the documents `rows` are slices of ids, all in the range from 0 to n - 1. There may be many others, which are
+ * not looked at. */
+INLINE bool documents_of_rows_fit(const Call *call, int ids, int offsets, int rows, int64_t n)
+{
+    const uint32_t *at = ARRAY(ids);
+    const int64_t *starts = ARRAY(offsets), *chosen = ARRAY(rows), most = LENGTH(ids);
+    uint32_t largest = 0;
+    int64_t n_ids = 0;
+    if (!indices_fit(call, rows, LENGTH(offsets) - 1))
+        return false;
+    for (int64_t i = 0; i < LENGTH(rows); i++) {
+        const int64_t start = starts[chosen[i]], end = starts[chosen[i] + 1];
+        if (start < 0 || end < start || most < end)
+            return false;
+        n_ids += end - start;
+        for (int64_t id = start; id < end; id++)
+            largest = at[id] > largest ? at[id] : largest;
+    }
+    return largest < (uint64_t)n || n_ids == 0;
+}
+
 /* Which of eight bytes are the first of a character of more than one, a bit each. */
 INLINE uint64_t first_of_wide(const uint8_t *bytes)
 {

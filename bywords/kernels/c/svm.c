@@ -24,9 +24,9 @@ typedef struct {
 INLINE bool documents_fit(const Call *call, int table, int bias, int duals)
 {
     const bool is_table = WIDTH(table) == LENGTH(bias) || WIDTH(table) == 2 * LENGTH(bias);
-    return is_table && ids_fit(call, 0, LENGTH(table)) && offsets_fit(call, 1, LENGTH(0)) &&
-           indices_fit(call, 2, LENGTH(1) - 1) && LENGTH(3) == LENGTH(0) && LENGTH(4) == LENGTH(2) &&
-           WIDTH(4) == LENGTH(bias) && LENGTH(duals) == LENGTH(2) && WIDTH(duals) == LENGTH(bias);
+    return is_table && documents_of_rows_fit(call, 0, 1, 2, LENGTH(table)) && LENGTH(3) == LENGTH(0) &&
+           LENGTH(4) == LENGTH(2) && WIDTH(4) == LENGTH(bias) && LENGTH(duals) == LENGTH(2) &&
+           WIDTH(duals) == LENGTH(bias);
 }
 
 INLINE Machine machine_of(const Call *call, int table, int bias, int duals)
@@ -200,7 +200,7 @@ VECTORIZED int64_t dual_pass(Call *call)
 VECTORIZED int64_t scores_of(Call *call)
 {
     REQUIRE(WIDTH(4) == WIDTH(5) || WIDTH(4) == 2 * WIDTH(5));
-    REQUIRE(ids_fit(call, 0, LENGTH(4)) && offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1));
+    REQUIRE(documents_of_rows_fit(call, 0, 1, 2, LENGTH(4)));
     REQUIRE(LENGTH(3) == LENGTH(0) && LENGTH(5) == LENGTH(2));
     const Machine m = {.ids = ARRAY(0), .offsets = ARRAY(1), .rows = ARRAY(2), .weights = ARRAY(3), .table = ARRAY(4),
                        .bias = calloc(WIDTH(5) + 1, sizeof(float)), .n = WIDTH(5), .width = WIDTH(4)};
@@ -220,7 +220,7 @@ VECTORIZED int64_t times_curvature(Call *call)
 {
     const int64_t n = WIDTH(4);
     REQUIRE(n >= 1 && WIDTH(5) == n && WIDTH(6) == n && LENGTH(6) == LENGTH(5));
-    REQUIRE(ids_fit(call, 0, LENGTH(5)) && offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1));
+    REQUIRE(documents_of_rows_fit(call, 0, 1, 2, LENGTH(5)));
     REQUIRE(LENGTH(3) == LENGTH(0) && LENGTH(4) == LENGTH(2));
     float *scratch = calloc(3 * n, sizeof(float)), *scores = scratch + n;
     if (scratch == NULL)

@@ -254,7 +254,7 @@ def reading_to_train() -> str:
     """What the command of `train --on` does for each GB of a file, by passes."""
     training = read_result("cluster")["training"]
     cells = {(kind, way): training[kind][way]["command"] for kind in ("csv", "jsonl") for way in ("workers", "texts")}
-    heads = [f"{kind}, {'workers read' if way == 'workers' else 'texts handed out'}" for kind, way in cells]
+    heads = [f"{kind}, {'workers read' if way == 'workers' else 'the command reads'}" for kind, way in cells]
     lines = [f"| seconds of a processor a GB | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
     for what in ("looking at labels", "counting words", "counting n-grams", "writing ids"):
         shown = [f"{its[what]:.1f}" if what in its else "" for its in cells.values()]

@@ -291,28 +291,30 @@ def _told_of_cut(what: str, n_frequent: int, n_kept: int, least: int) -> list[st
     ]
 
 
-class _Draw:
-    """Says of one document after another whether it is held out: of each kind a share, evenly along the stream.
+def _draw(share: float, generator: np.random.Generator) -> Callable[[str | None, bool], bool]:
+    """What says of one document of a kind after another whether it is held out: a share, evenly along the stream.
 
-    Of the first 1 / share documents of a kind one is held out, then one of the next, … which of them is drawn.
+    Of the first 1 / share documents of a kind one is held out, then one of the next, … which of them is drawn. Where it
+    may not be, it is not, and the next one of the kind that may be is instead.
     """
+    kinds: dict[str | None, list[int]] = {}  # how many were seen and held out, and which is the next to be
 
-    def __init__(self, share: float, generator: np.random.Generator) -> None:
-        self._share, self._generator = share, generator
-        self._kinds: dict[str | None, tuple[int, int, int]] = {}
+    def due(n_held: int) -> int:
+        return int((n_held + generator.random()) / share)
 
-    def __call__(self, kind: str | None, *, may_be: bool) -> bool:
-        """With `may_be` false, it is not, and the next one of the kind that may be is instead."""
-        n_seen, n_held, due = self._kinds.get(kind) or (0, 0, self._due(0))
-        is_held = may_be and n_seen >= due
-        if is_held:
-            n_held += 1
-            due = self._due(n_held)
-        self._kinds[kind] = (n_seen + 1, n_held, due)
-        return is_held
+    def is_held(kind: str | None, may_be: bool) -> bool:
+        if kind not in kinds:
+            kinds[kind] = [0, 0, due(0)]
+        state = kinds[kind]
+        n_seen = state[0]
+        state[0] = n_seen + 1
+        if n_seen < state[2] or not may_be:
+            return False
+        state[1] += 1
+        state[2] = due(state[1])
+        return True
 
-    def _due(self, n_held: int) -> int:
-        return int((n_held + self._generator.random()) / self._share)
+    return is_held
 
 
 class _Parts:
@@ -327,44 +329,47 @@ class _Parts:
         self._part_of_bucket = bytearray([EMPTY]) * N_BUCKETS  # faster, one by one, than an array
         self._held_buckets = array("I")  # of all documents that are not for training
         self._generator = np.random.default_rng(source.seed)
-        self._test = None if source.test is not None else _Draw(source.test_share, self._generator)
-        self._valid = _Draw(source.validation_share, self._generator)
+        self._test = None if source.test is not None else _draw(source.test_share, self._generator)
+        self._valid = _draw(source.validation_share, self._generator)
         self.counts: Counter[str] = Counter()  # documents with each label
         self.trained: set[str] = set()
 
     def add(self, found: _Labels) -> npt.NDArray[np.uint8]:
         """Draw the part of each of these documents, uint8 (N,)."""
-        indices = [
-            EMPTY if bucket == N_BUCKETS else self._part(labels, bucket)
-            for labels, bucket in zip(found.label_sets(), found.buckets.tolist(), strict=True)
-        ]
+        part_of, trained, indices = self._part_of_bucket, self.trained, bytearray()
+        has_sets = isinstance(found.labels, LabelSets)
+        for labels, bucket in zip(found.label_sets(), found.buckets.tolist(), strict=True):
+            if bucket == N_BUCKETS:
+                indices.append(EMPTY)
+                continue
+            part = part_of[bucket]  # of an equal text before, unless the label is new
+            if part == EMPTY:
+                part = part_of[bucket] = self._drawn(labels)
+            elif part == TRAIN or not trained.issuperset(labels):
+                part = TRAIN
+                trained.update(labels)
+            if has_sets:
+                self.counts.update(labels)
+            if part != TRAIN:
+                self._held_buckets.append(bucket)
+            indices.append(part)
+        if not isinstance(found.labels, LabelSets):
+            counts = np.bincount(found.labels[found.buckets != N_BUCKETS], minlength=len(found.label_names))
+            self.counts.update(dict(zip(found.label_names, counts.tolist(), strict=True)))
         self.indices.extend(indices)
-        return np.array(indices, dtype=np.uint8)
-
-    def _part(self, labels: Sequence[str], bucket: int) -> int:
-        """That of an equal text before, unless the label is new; else what is drawn."""
-        part = self._part_of_bucket[bucket]
-        if part == EMPTY:
-            part = self._part_of_bucket[bucket] = self._drawn(labels)
-        elif part == TRAIN or not self.trained.issuperset(labels):
-            part = TRAIN
-            self.trained.update(labels)
-        for label in labels:
-            self.counts[label] += 1
-        if part != TRAIN:
-            self._held_buckets.append(bucket)
-        return part
+        return np.frombuffer(indices, dtype=np.uint8)
 
     def _drawn(self, labels: Sequence[str]) -> int:
         kind = labels[0] if labels else None
         if len(labels) > 1:
             kind = min(labels, key=lambda label: (self.counts[label], label))
         may_be = self.trained.issuperset(labels)
-        if self._test is not None and self._test(kind, may_be=may_be):
+        if self._test is not None and self._test(kind, may_be):
             return TEST
-        if self._valid(kind, may_be=may_be):
+        if self._valid(kind, may_be):
             return VALID
-        self.trained.update(labels)
+        if not may_be:
+            self.trained.update(labels)
         return TRAIN
 
     def settled(self, n_classes: int) -> npt.NDArray[np.uint8]:

@@ -456,7 +456,7 @@ class _Reading:
                 write(numbers)
             self.sums[name] = write.sum
         columns, not_read = (None, []) if first is None else (first.read_as, list(first.not_read))
-        shutil.rmtree(self.kept)
+        shutil.rmtree(self.kept, ignore_errors=True)  # a network's disk may not let go of a file at once
         if _run_of(source, self.tokenizer.config, config).plain() != run:
             raise self.file.has_changed()
         record = CorpusRecord(

@@ -115,7 +115,7 @@ INLINE bool documents_of_rows_fit(const Call *call, int ids, int offsets, int ro
     const int64_t *starts = ARRAY(offsets), *chosen = ARRAY(rows), most = LENGTH(ids);
     uint32_t largest = 0;
     int64_t n_ids = 0;
-    if (!indices_fit(call, rows, LENGTH(offsets) - 1))
+    if (LENGTH(offsets) < 1 || !indices_fit(call, rows, LENGTH(offsets) - 1))
         return false;
     for (int64_t i = 0; i < LENGTH(rows); i++) {
         const int64_t start = starts[chosen[i]], end = starts[chosen[i] + 1];

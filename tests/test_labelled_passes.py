@@ -344,11 +344,19 @@ def test_what_was_cut_makes_room_for_the_ids_that_are_written(workers, tmp_path,
     assert not list((tmp_path / "ids").glob(".*"))
 
 
-def test_blocks_with_more_words_than_two_bytes_tell_apart_are_written_as_others(tmp_path, small_blocks, monkeypatch):
-    path = written(tmp_path / "a.csv")
-    narrow = stored(path, tmp_path / "narrow")
-    monkeypatch.setattr("bywords.io.cut_texts.MOST_NARROW", 10)
-    assert stored(path, tmp_path / "wide") == narrow
+@pytest.mark.parametrize("n_words", [300, 70_000], ids=["two bytes", "four bytes"])
+def test_blocks_of_more_words_than_a_byte_or_two_tell_apart_are_kept_as_they_are(n_words, tmp_path, monkeypatch):
+    words = [f"w{number}" for number in range(n_words)]
+    texts = [" ".join(words[start::10]) for start in range(10)] * 2
+    labels = ["odd" if number % 2 else "even" for number in range(20)]
+    path = written(
+        tmp_path / "a.csv",
+        [(f"own{number} {text}", label) for number, (text, label) in enumerate(zip(texts, labels, strict=True))],
+    )
+    config = VocabularyConfig(min_count=1)
+    kept = stored(path, tmp_path / "kept", config=config, test_share=0.3)
+    cannot_keep(monkeypatch)
+    assert stored(path, tmp_path / "read again", config=config, test_share=0.3) == kept
 
 
 def test_the_fingerprint_is_of_texts_labels_and_their_order(tmp_path):
